@@ -1,0 +1,35 @@
+"""Front door: `python -m loadtests [run] --url HOST:PORT --images DIR`. See `--help`."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from loadtests.errors import LoadTestError, UnknownCommand
+from loadtests.run import run
+from loadtests.verdict import Outcome
+
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run}
+DEFAULT_COMMAND = "run"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command that the first word names, or the default one, and return the process's exit code."""
+    try:
+        command, rest = _command(arguments)
+        return command(rest)
+    except LoadTestError as error:
+        print(f"loadtests: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("loadtests: interrupted before anything was measured.", file=sys.stderr)
+    return Outcome.INVALID.exit_code
+
+
+def _command(arguments: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequence[str]]:
+    if not arguments or arguments[0].startswith("-"):
+        return COMMANDS[DEFAULT_COMMAND], arguments
+    if arguments[0] not in COMMANDS:
+        raise UnknownCommand(f"'{arguments[0]}' is no command: use {' or '.join(COMMANDS)}.")
+    return COMMANDS[arguments[0]], arguments[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""Rows of requests turned into the figures that objectives speak about. Judging them is `verdict`'s part."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtests.recorder import RequestRow
+from loadtests.schedule import NS_PER_S
+
+NS_PER_MS = 1_000_000
+QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "max": 1.0}
+QUANTILE_METHOD = (
+    "nearest rank (inverted CDF): the smallest observed latency that at least that share of all measured requests, "
+    "answered or failed, did not exceed"
+)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured after the warm-up. `planned` counts the requests due then, whether or not they were sent.
+
+    `latency_ms` and `lag_ms` hold QUANTILES in milliseconds and are empty when nothing was measured.
+    `achieved_rps` counts right answers only.
+    """
+
+    planned: int
+    warm_up: int
+    measured: int
+    errors: int
+    latency_ms: Mapping[str, float]
+    lag_ms: Mapping[str, float]
+    offered_rps: float
+    achieved_rps: float
+    errors_by_message: Mapping[str, int]
+
+    @property
+    def error_ratio(self) -> float | None:
+        """Failed over measured requests, 0 to 1; None when nothing was measured."""
+        return self.errors / self.measured if self.measured else None
+
+    @property
+    def achieved_rate_ratio(self) -> float | None:
+        """Rate of right answers over rate of due requests; None when nothing was measured."""
+        return self.achieved_rps / self.offered_rps if self.measured and self.offered_rps else None
+
+
+def measure(
+    rows: Sequence[RequestRow], due_ns: NDArray[np.int64], *, warm_up_s: float, duration_s: float
+) -> Measurements:
+    """The figures of a run, from the requests that were due after `warm_up_s`.
+
+    Failed requests count in every latency quantile with the time they took, so a server that times out cannot look
+    fast. The achieved rate runs until the last answer, so a server that falls behind cannot look keeping up.
+    """
+    warm_up_ns = int(warm_up_s * NS_PER_S)
+    judged = [row for row in rows if row.intended_ns >= warm_up_ns]
+    failed = [row.error for row in judged if row.error is not None]
+    planned = int((due_ns >= warm_up_ns).sum())
+    last_ns = max((row.finished_ns for row in judged), default=0)
+    span_s = max(duration_s, (last_ns - warm_up_ns) / NS_PER_S)
+    return Measurements(
+        planned=planned,
+        warm_up=len(rows) - len(judged),
+        measured=len(judged),
+        errors=len(failed),
+        latency_ms=quantiles_ms([row.latency_ns for row in judged]),
+        lag_ms=quantiles_ms([row.lag_ns for row in judged]),
+        offered_rps=planned / duration_s,
+        achieved_rps=(len(judged) - len(failed)) / span_s,
+        errors_by_message=dict(Counter(failed).most_common()),
+    )
+
+
+def quantiles_ms(times_ns: Sequence[int]) -> dict[str, float]:
+    """QUANTILES of times in nanoseconds, in milliseconds, by QUANTILE_METHOD; empty for no times.
+
+    Method 1 of Hyndman and Fan, Sample Quantiles in Statistical Packages, 1996: nothing is interpolated, every figure
+    is a latency that some request had.
+    """
+    if not times_ns:
+        return {}
+    values = np.quantile(np.asarray(times_ns), list(QUANTILES.values()), method="inverted_cdf")
+    return {name: float(value) / NS_PER_MS for name, value in zip(QUANTILES, values, strict=True)}

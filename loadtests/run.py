@@ -1,0 +1,126 @@
+"""The command `run`: check the inputs, drive the load, judge it, write the reports."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from fovea_client.errors import FoveaError
+from fovea_client.transport import GrpcTransport
+from numpy.typing import NDArray
+from rich.console import Console
+
+from loadtests.errors import InvalidSchedule, OutputNotWritable, ServerNotReady
+from loadtests.generator import LOG_FILE, Interruption, generate
+from loadtests.images import find_images
+from loadtests.junit import junit_text
+from loadtests.measurements import measure
+from loadtests.recorder import RowReader
+from loadtests.report import report_html
+from loadtests.result import RunResult
+from loadtests.schedule import NS_PER_S
+from loadtests.settings import ROWS_FILE, RunSettings, add_run_arguments, settings_from
+from loadtests.slo import Slo, read_slo
+from loadtests.summary import summary_text
+from loadtests.terminal import ProgressDisplay, print_result
+from loadtests.verdict import Outcome, judge
+
+READY_TIMEOUT_S = 3.0
+# The order of writing: what a machine reads first, what takes longest last.
+REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, "report.html": report_html}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run once and return the exit code: 0 every objective met, 1 one missed, 2 invalid. Raises LoadTestError."""
+    options = _parser().parse_args(arguments)
+    prepare_output(options.out)
+    slo = read_slo(options.slo)
+    settings = settings_from(options, slo.load)
+    images_count = len(find_images(settings.images))
+    due_ns = _schedule(settings)
+    require_ready(settings.url)
+    console = Console()
+    interruption = Interruption()
+    with interruption.listen():
+        result = _drive(settings, slo, due_ns, images_count, interruption, console)
+        write_reports(result)
+        print_result(console, result)
+    return result.verdict.outcome.exit_code
+
+
+def prepare_output(folder: Path) -> None:
+    """Make the folder and remove a former run's reports, which must not pass for this one's.
+
+    Raises OutputNotWritable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (*REPORTS, ROWS_FILE, LOG_FILE):
+            (folder / name).unlink(missing_ok=True)
+        (folder / ROWS_FILE).touch()
+    except OSError as error:
+        raise OutputNotWritable(f"{folder} cannot be written ({error.strerror}): give --out another folder.") from None
+
+
+def require_ready(url: str) -> None:
+    """Return when the server says it is ready, within READY_TIMEOUT_S. Raises ServerNotReady."""
+    try:
+        transport = GrpcTransport(url, timeout_s=READY_TIMEOUT_S)
+        try:
+            ready = transport.server_ready()
+        finally:
+            transport.close()
+    except FoveaError as error:
+        raise ServerNotReady(f"No server answers at {url} ({error}): start it or mend --url.") from None
+    if not ready:
+        raise ServerNotReady(f"No ready server at {url}: start it, wait until its models are loaded, or mend --url.")
+
+
+def write_reports(result: RunResult) -> None:
+    """Write every report below the run's output folder, each one whole or not at all."""
+    for name, text_of in REPORTS.items():
+        target = result.settings.out / name
+        unfinished = target.with_name(f".{name}.unfinished")
+        unfinished.write_text(text_of(result), encoding="utf-8")
+        os.replace(unfinished, target)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtests run",
+        description="Send images at a fixed arrival rate, whatever the answers do, and judge latency and errors.",
+        epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when one "
+        f"is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals that are "
+        f"not given come from the file of objectives. Writes {', '.join((*REPORTS, ROWS_FILE))} below --out.",
+    )
+    add_run_arguments(parser)
+    return parser
+
+
+def _schedule(settings: RunSettings) -> NDArray[np.int64]:
+    due_ns = settings.due_ns()
+    if not (due_ns >= settings.warm_up_s * NS_PER_S).any():
+        raise InvalidSchedule(
+            f"No request is due in the {settings.duration_s:g} s after the warm-up at {settings.rate_rps:g} requests/s: "
+            "raise --rate or --duration-s."
+        )
+    return due_ns
+
+
+def _drive(
+    settings: RunSettings,
+    slo: Slo,
+    due_ns: NDArray[np.int64],
+    images_count: int,
+    interruption: Interruption,
+    console: Console,
+) -> RunResult:
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with ProgressDisplay(console, settings) as progress:
+        faults = generate(settings, interruption, progress.tick)
+    rows = RowReader(settings.out / ROWS_FILE).poll()
+    measured = measure(rows, due_ns, warm_up_s=settings.warm_up_s, duration_s=settings.duration_s)
+    verdict = judge(measured, slo.objectives, generator_faults=faults)
+    return RunResult(settings, started_at, images_count, rows, slo.objectives, measured, verdict)

@@ -1,0 +1,35 @@
+"""The run as JSON, for programs: trends, dashboards, comparisons of two runs."""
+
+import json
+from typing import Any
+
+from loadtests.measurements import QUANTILE_METHOD
+from loadtests.result import RunResult
+
+
+def summary_text(result: RunResult) -> str:
+    """The JSON document. Latencies in milliseconds, rates in requests per second, times in seconds."""
+    return json.dumps(_document(result), indent=2, allow_nan=False) + "\n"
+
+
+def _document(result: RunResult) -> dict[str, Any]:
+    measured = result.measured
+    return {
+        "verdict": result.verdict.outcome,
+        "exit_code": result.verdict.outcome.exit_code,
+        "invalid_reasons": list(result.verdict.invalid_reasons),
+        "objectives": [{**vars(objective), "met": objective.met} for objective in result.verdict.results],
+        "latency_ms": dict(measured.latency_ms),
+        "generator_lag_ms": dict(measured.lag_ms),
+        "quantile_method": QUANTILE_METHOD,
+        "counts": {name: getattr(measured, name) for name in ("planned", "measured", "errors", "warm_up")},
+        "rates_rps": {"asked": result.settings.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps},
+        "errors_by_message": dict(measured.errors_by_message),
+        "remarks": list(result.remarks()),
+        "run": _run(result),
+    }
+
+
+def _run(result: RunResult) -> dict[str, Any]:
+    settings = {name: value for name, value in vars(result.settings).items() if name not in ("out", "slo", "images")}
+    return {"started_at": result.started_at, "images_count": result.images_count, **settings}

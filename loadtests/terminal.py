@@ -1,0 +1,80 @@
+"""What the person at the terminal, or the CI log, sees during and after a run."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from loadtests.measurements import quantiles_ms
+from loadtests.recorder import RequestRow, RowReader
+from loadtests.result import RunResult
+from loadtests.settings import ROWS_FILE, RunSettings
+from loadtests.verdict import Outcome
+
+LINE_PERIOD_S = 5.0
+COLOURS = {Outcome.PASSED: "green", Outcome.MISSED: "red", Outcome.INVALID: "yellow"}
+
+
+class ProgressDisplay:
+    """A bar on a terminal, a plain line every LINE_PERIOD_S elsewhere. Use as a context and call `tick` often."""
+
+    def __init__(self, console: Console, settings: RunSettings) -> None:
+        self._console = console
+        self._span_s = settings.span_s
+        self._reader = RowReader(settings.out / ROWS_FILE)
+        self._rows: list[RequestRow] = []
+        self._started_s = self._last_line_s = time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn())
+        self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bar.add_task("starting", total=self._span_s)
+
+    def __enter__(self) -> "ProgressDisplay":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tick(self) -> None:
+        """Show the rows that have come since the last call."""
+        self._rows += self._reader.poll()
+        now_s = time.monotonic()
+        text = _progress_text(self._rows)
+        self._bar.update(self._task, description=text, completed=min(now_s - self._started_s, self._span_s))
+        if not self._console.is_terminal and now_s - self._last_line_s >= LINE_PERIOD_S:
+            self._last_line_s = now_s
+            self._console.print(f"{now_s - self._started_s:.0f} s of about {self._span_s:.0f} s: {text}")
+
+
+def _progress_text(rows: list[RequestRow]) -> str:
+    if not rows:
+        return "no answer yet"
+    failed = sum(row.error is not None for row in rows)
+    p95_ms = quantiles_ms([row.latency_ns for row in rows])["p95"]
+    return f"{len(rows)} answers, {failed} failed, p95 {p95_ms:.0f} ms"
+
+
+def print_result(console: Console, result: RunResult) -> None:
+    """The table of objectives, the reasons of an invalid run and where the reports are."""
+    outcome = result.verdict.outcome
+    console.print(_table(result))
+    for sentence in (*result.verdict.invalid_reasons, *result.remarks()):
+        console.print(sentence, markup=False)
+    for message, count in result.measured.errors_by_message.items():
+        console.print(f"{count} x {message}", markup=False)
+    console.print(f"[bold {COLOURS[outcome]}]{outcome.value}[/]  report: {result.settings.out / 'report.html'}")
+
+
+def _table(result: RunResult) -> Table:
+    measured = result.measured
+    title = f"{result.settings.task}: {measured.measured} requests measured, {measured.errors} failed"
+    table = Table("objective", title=title)
+    for heading in ("measured", "limit", "result"):
+        table.add_column(heading, justify="right")
+    for objective in result.verdict.results:
+        figure = "not measured" if objective.measured is None else f"{objective.measured:.4g}"
+        sign = "≤" if objective.bound == "max" else "≥"
+        met = "[green]met[/]" if objective.met else "[red]missed[/]"
+        table.add_row(objective.name, figure, f"{sign} {objective.limit:g}", met)
+    return table

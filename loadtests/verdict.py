@@ -1,0 +1,93 @@
+"""Did the endpoint keep its objectives? Pure judgement of measured figures, nothing is read or written here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from loadtests.measurements import Measurements
+from loadtests.slo import Objectives
+
+LAG = "generator_lag_p99_ms"
+
+
+class Outcome(StrEnum):
+    """How a run ended. Invalid says nothing about the server: neither that it passed nor that it failed."""
+
+    PASSED = "passed"
+    MISSED = "missed"
+    INVALID = "invalid"
+
+    @property
+    def exit_code(self) -> int:
+        """What the process exits with: 0, 1 or 2."""
+        return {Outcome.PASSED: 0, Outcome.MISSED: 1, Outcome.INVALID: 2}[self]
+
+
+@dataclass(frozen=True)
+class ObjectiveResult:
+    """One objective against what was measured, in the unit of its name. `measured` is None when nothing was."""
+
+    name: str
+    bound: Literal["max", "min"]
+    limit: float
+    measured: float | None
+
+    @property
+    def met(self) -> bool:
+        """Whether the limit held. A limit that is just reached holds; one that was not measured does not."""
+        if self.measured is None:
+            return False
+        return self.measured <= self.limit if self.bound == "max" else self.measured >= self.limit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Every objective with its result, and the reasons, if any, why the run cannot be trusted."""
+
+    results: tuple[ObjectiveResult, ...]
+    invalid_reasons: tuple[str, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Invalid goes before missed: figures that cannot be trusted accuse nobody."""
+        if self.invalid_reasons:
+            return Outcome.INVALID
+        return Outcome.PASSED if all(result.met for result in self.results) else Outcome.MISSED
+
+
+def judge(measured: Measurements, objectives: Objectives, *, generator_faults: Sequence[str] = ()) -> Verdict:
+    """The verdict on a run. `generator_faults` are sentences about what went wrong on the generator's side."""
+    results = _results(measured, objectives)
+    return Verdict(results, (*generator_faults, *_own_faults(measured, objectives)))
+
+
+def _results(measured: Measurements, objectives: Objectives) -> tuple[ObjectiveResult, ...]:
+    figures = {
+        "p50_ms": measured.latency_ms.get("p50"),
+        "p95_ms": measured.latency_ms.get("p95"),
+        "p99_ms": measured.latency_ms.get("p99"),
+        "error_ratio": measured.error_ratio,
+        "achieved_rate_ratio": measured.achieved_rate_ratio,
+        LAG: measured.lag_ms.get("p99"),
+    }
+    limits = objectives.model_dump(exclude_none=True)
+    return tuple(ObjectiveResult(name, _bound(name), limits[name], figures[name]) for name in figures if name in limits)
+
+
+def _bound(name: str) -> Literal["max", "min"]:
+    return "min" if name == "achieved_rate_ratio" else "max"
+
+
+def _own_faults(measured: Measurements, objectives: Objectives) -> list[str]:
+    if measured.measured == 0:
+        return ["no request was measured: none was due after the warm-up, or the run ended before."]
+    faults = []
+    if measured.measured < measured.planned:
+        faults.append(f"only {measured.measured} of the {measured.planned} requests due after the warm-up were sent.")
+    if measured.lag_ms["p99"] > objectives.generator_lag_p99_ms:
+        faults.append(
+            f"the generator was late: {LAG} is {measured.lag_ms['p99']:.1f}, over its limit of "
+            f"{objectives.generator_lag_p99_ms:g}; give it a core of its own or lower --rate."
+        )
+    return faults

@@ -1,0 +1,51 @@
+"""What a model repository must hold before Triton is asked to load it."""
+
+import re
+from pathlib import Path
+
+from serving.errors import PreflightError
+from tasks.checksums import verify_checksums
+from tasks.errors import ChecksumError
+
+_MODEL_FILE = re.compile(r'^\s*default_model_filename:\s*"([^"]+)"', re.MULTILINE)
+_PLATFORM = re.compile(r'^\s*platform:\s*"ensemble"', re.MULTILINE)
+
+
+def check_repository(repository: Path, profile: str) -> tuple[list[str], str]:
+    """Return the names of the models that the profile will serve, and the release's digest.
+
+    Raises:
+        PreflightError: no repository, a changed or missing file, an unknown profile, a model without its artefact.
+    """
+    if not repository.is_dir():
+        raise PreflightError(f"there is no model repository at {repository}; place one with `python -m export`")
+    try:
+        release = verify_checksums(repository)
+    except ChecksumError as error:
+        raise PreflightError(str(error)) from error
+    models = sorted(path.parent for path in repository.glob("*/config.pbtxt"))
+    if not models:
+        raise PreflightError(f"{repository} holds no model (no */config.pbtxt); place one with `python -m export`")
+    _check_profile(models, profile)
+    for model in models:
+        _check_artefact(model, profile)
+    return [model.name for model in models], release
+
+
+def _check_profile(models: list[Path], profile: str) -> None:
+    known = {"default"} | {path.stem for model in models for path in model.glob("configs/*.pbtxt")}
+    if profile not in known:
+        raise PreflightError(f"no model has a configuration for profile {profile!r}; there are {sorted(known)}")
+
+
+def _check_artefact(model: Path, profile: str) -> None:
+    special = model / "configs" / f"{profile}.pbtxt"
+    config = (special if special.is_file() else model / "config.pbtxt").read_text()
+    if _PLATFORM.search(config):
+        return
+    named = _MODEL_FILE.search(config)
+    file_name = named.group(1) if named else "model.py"
+    if not any(model.glob(f"[0-9]*/{file_name}")):
+        raise PreflightError(
+            f"model {model.name} has no {file_name}, which profile {profile!r} serves; export that format and place it"
+        )

@@ -1,0 +1,31 @@
+"""What is predicted. One TaskSpec a task; decoding, geometry and metrics as pure functions that all stages share."""
+
+from tasks.errors import TaskError, UnknownTaskError
+from tasks.spec import ClassInfo, FieldOfView, ImageLimits, Kind, TaskSpec
+from tasks.vessels import VESSELS
+
+TASKS: dict[str, TaskSpec] = {task.name: task for task in (VESSELS,)}
+
+
+def get_task(name: str) -> TaskSpec:
+    """Return the task of that name.
+
+    Raises:
+        UnknownTaskError: no such task; the message lists those there are.
+    """
+    if name not in TASKS:
+        raise UnknownTaskError(f"there is no task {name!r}; the tasks are: {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+__all__ = [
+    "TASKS",
+    "ClassInfo",
+    "FieldOfView",
+    "ImageLimits",
+    "Kind",
+    "TaskError",
+    "TaskSpec",
+    "UnknownTaskError",
+    "get_task",
+]

@@ -1,0 +1,81 @@
+"""What surrounds the network, once: Triton's pre- and post-processing models and training's evaluation call these."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import ShapeError
+from tasks.imaging import Geometry, decode, field_of_view, fit, square_around, unfit
+from tasks.spec import FieldOfView, TaskSpec
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """A picture as the network takes it, and what is needed to bring the answer back.
+
+    Attributes:
+        pixels: uint8 (size_px, size_px, 3), RGB.
+        field_of_view: uint8 (size_px, size_px); 1 where a prediction may be, else 0.
+        geometry: where the square lies in the picture.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    field_of_view: npt.NDArray[np.uint8]
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer at the picture's own size.
+
+    Attributes:
+        mask: uint8 (height, width), class indices.
+        probability: uint8 (height, width); 0–255 stands for 0–1, of the foreground.
+    """
+
+    mask: npt.NDArray[np.uint8]
+    probability: npt.NDArray[np.uint8]
+
+
+def preprocess(data: bytes, task: TaskSpec) -> NetworkInput:
+    """Decode a picture and fit its field of view to the network's size.
+
+    Raises:
+        ImageError: the bytes are not a usable picture.
+    """
+    image = decode(data, task.limits)
+    return prepare(image, task)
+
+
+def prepare(image: npt.NDArray[np.uint8], task: TaskSpec) -> NetworkInput:
+    """Fit a decoded picture, uint8 (height, width, 3), to the network's size."""
+    if task.field_of_view is FieldOfView.FUNDUS:
+        view = field_of_view(image)
+    else:
+        view = np.ones(image.shape[:2], dtype=np.bool_)
+    geometry = square_around(view)
+    # Scaled as 0 or 255, so that a rim pixel counts if it is at least half covered.
+    fitted_view = fit(np.where(view, 255, 0).astype(np.uint8), geometry, task.size_px) >= 128
+    return NetworkInput(fit(image, geometry, task.size_px), fitted_view.astype(np.uint8), geometry)
+
+
+def postprocess(
+    probability: npt.NDArray[np.uint8], view: npt.NDArray[np.uint8], geometry: Geometry, task: TaskSpec
+) -> Prediction:
+    """Bring the network's answer back to the picture's own size; nothing is predicted outside the field of view.
+
+    Args:
+        probability: uint8 (size_px, size_px), 0–255.
+        view: uint8 (size_px, size_px), `NetworkInput.field_of_view`.
+        geometry: `NetworkInput.geometry`.
+        task: its threshold decides what is foreground.
+
+    Raises:
+        ShapeError: the two planes differ in shape.
+    """
+    if probability.shape != view.shape:
+        raise ShapeError(f"probability has the shape {probability.shape} and the field of view {view.shape}")
+    restored = unfit(np.where(view > 0, probability, 0).astype(np.uint8), geometry)
+    mask = restored >= np.ceil(task.threshold * 255)
+    return Prediction(mask.astype(np.uint8), restored)

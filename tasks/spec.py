@@ -1,0 +1,57 @@
+"""What a task is: the one description that training, export, serving and tests are held to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the network answers with."""
+
+    BINARY_SEGMENTATION = "binary_segmentation"
+
+
+class FieldOfView(StrEnum):
+    """Which part of the picture carries information, and therefore may carry a prediction."""
+
+    FUNDUS = "fundus"  # the lit disc of a retinal camera, found in the picture
+    FULL_FRAME = "full_frame"
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """A class: its name and the RGB colour (0–255) it is drawn in."""
+
+    name: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What an encoded image may be. All but the bytes are checked from the file's header, before decoding."""
+
+    max_bytes: int = 32 * 1024 * 1024
+    min_side_px: int = 32
+    max_pixels: int = 50_000_000
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A prediction task.
+
+    Attributes:
+        name: prefix of the task's models in the model repository.
+        kind: what the network answers with.
+        classes: by class index; index 0 is the background.
+        size_px: side of the square picture that the network takes.
+        field_of_view: where a prediction may be; outside it mask and probability are 0.
+        threshold: probability, 0–1, from which on a pixel belongs to the foreground.
+        limits: what an encoded image may be.
+    """
+
+    name: str
+    kind: Kind
+    classes: tuple[ClassInfo, ...]
+    size_px: int
+    field_of_view: FieldOfView
+    threshold: float
+    limits: ImageLimits = ImageLimits()
