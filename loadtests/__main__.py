@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from loadtests.errors import LoadTestError, UnknownCommand
+from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
 from loadtests.verdict import Outcome
 
@@ -17,9 +17,9 @@ def main(arguments: Sequence[str]) -> int:
         command, rest = _command(arguments)
         return command(rest)
     except LoadTestError as error:
-        print(f"loadtests: {error}", file=sys.stderr)
+        sys.stderr.write(f"loadtests: {error}\n")
     except KeyboardInterrupt:
-        print("loadtests: interrupted before anything was measured.", file=sys.stderr)
+        sys.stderr.write("loadtests: interrupted before anything was measured.\n")
     return Outcome.INVALID.exit_code
 
 
@@ -27,7 +27,7 @@ def _command(arguments: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], 
     if not arguments or arguments[0].startswith("-"):
         return COMMANDS[DEFAULT_COMMAND], arguments
     if arguments[0] not in COMMANDS:
-        raise UnknownCommand(f"'{arguments[0]}' is no command: use {' or '.join(COMMANDS)}.")
+        raise UnknownCommandError(f"'{arguments[0]}' is no command: use {' or '.join(COMMANDS)}.")
     return COMMANDS[arguments[0]], arguments[1:]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtests.errors import NoImages
+from loadtests.errors import NoImagesError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".gif"})
 # Enough variety to defeat a cache, few enough to keep in memory.
@@ -13,12 +13,14 @@ MAX_IMAGES = 256
 
 
 def find_images(folder: Path) -> tuple[Path, ...]:
-    """The image files directly in `folder`, sorted by name, at most MAX_IMAGES. Raises NoImages."""
+    """The image files directly in `folder`, sorted by name, at most MAX_IMAGES. Raises NoImagesError."""
     if not folder.is_dir():
-        raise NoImages(f"{folder} is no folder: give --images a folder of encoded images.")
+        raise NoImagesError(f"{folder} is no folder: give --images a folder of encoded images.")
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise NoImages(f"{folder} holds no image ({', '.join(sorted(SUFFIXES))}): give --images a folder that does.")
+        raise NoImagesError(
+            f"{folder} holds no image ({', '.join(sorted(SUFFIXES))}): give --images a folder that does."
+        )
     return tuple(found[:MAX_IMAGES])
 
 

@@ -14,11 +14,11 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-import gevent  # type: ignore[import-untyped]
-import grpc.experimental.gevent as grpc_gevent  # type: ignore[import-untyped]
+import gevent
+import grpc.experimental.gevent as grpc_gevent
 from fovea_client.errors import FoveaError
 from fovea_client.transport import GrpcTransport
-from gevent.event import Event  # type: ignore[import-untyped]
+from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 
@@ -37,12 +37,16 @@ CHANNEL_ARGUMENTS = (
     ("grpc.use_local_subchannel_pool", 1),
     # A proxy in between would be measured along with the server.
     ("grpc.enable_http_proxy", 0),
+    # gRPC refuses answers over 4 MB by default; two full-size outputs of a large picture are more.
+    ("grpc.max_receive_message_length", -1),
+    # Backing off for up to two minutes, it would go on failing requests long after a restarted server is back.
+    ("grpc.max_reconnect_backoff_ms", 1000),
 )
 DRAIN_MARGIN_S = 1.0
 stopping = Event()
 
 
-class OpenLoopUser(locust.User):
+class OpenLoopUser(locust.User):  # type: ignore[misc]
     """The dispatcher. Its only task walks the whole schedule once and then ends the run."""
 
     fixed_count = 1
@@ -52,7 +56,6 @@ class OpenLoopUser(locust.User):
         self.settings = _settings(environment)
         self.transports: list[GrpcTransport] = []
 
-    @locust.task
     def walk_the_schedule(self) -> None:
         """Send every request of the schedule; end the run also when this fails, or nothing ever would."""
         try:
@@ -63,6 +66,8 @@ class OpenLoopUser(locust.User):
         finally:
             gevent.spawn(self.environment.runner.quit)
         raise StopUser
+
+    tasks = [walk_the_schedule]  # noqa: RUF012
 
     def on_stop(self) -> None:
         """Close the channels now: tritonclient closes them at interpreter shutdown, where gRPC under gevent hangs."""
@@ -85,7 +90,7 @@ class OpenLoopUser(locust.User):
         except FoveaError as error:
             return str(error)
         # A defect of the generator must show in the report, not vanish with its greenlet.
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}"
         return fault_in(answer.outputs)
 
@@ -103,37 +108,38 @@ class OpenLoopUser(locust.User):
 
 def _settings(environment: Environment) -> RunSettings:
     options = environment.parsed_options
-    assert options is not None, "Locust parses its options before it makes users"
     return settings_from(options, read_slo(options.slo).load)
 
 
-@locust.events.init_command_line_parser.add_listener
 def _add_flags(parser: ArgumentParser) -> None:
     add_run_arguments(parser)
 
 
-@locust.events.test_start.add_listener
 def _start(environment: Environment, **_: Any) -> None:
     _settings(environment).out.mkdir(parents=True, exist_ok=True)
     stopping.clear()
 
 
-@locust.events.quitting.add_listener
-@locust.events.test_stopping.add_listener
 def _stop(**_: Any) -> None:
     stopping.set()
 
 
-@locust.events.quitting.add_listener
 def _refuse_an_empty_run(environment: Environment, **_: Any) -> None:
     # Locust would exit with 0, and a gate in front of a deployment would open.
     if environment.runner is not None and environment.runner.stats.total.num_requests == 0:
         environment.process_exit_code = 1
 
 
-@locust.events.quit.add_listener
 def _leave(exit_code: int, **_: Any) -> None:
     # Channels that escaped on_stop would hang the interpreter's shutdown; every row is on disk already.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
+
+
+locust.events.init_command_line_parser.add_listener(_add_flags)
+locust.events.test_start.add_listener(_start)
+locust.events.test_stopping.add_listener(_stop)
+locust.events.quitting.add_listener(_stop)
+locust.events.quitting.add_listener(_refuse_an_empty_run)
+locust.events.quit.add_listener(_leave)

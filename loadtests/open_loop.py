@@ -8,8 +8,8 @@ latency counts from the time the request was due. What is asked, and of whom, is
 import time
 from collections.abc import Callable, Sequence
 
-import gevent  # type: ignore[import-untyped]
-from gevent.event import Event  # type: ignore[import-untyped]
+import gevent
+from gevent.event import Event
 
 from loadtests.recorder import RequestRow
 from loadtests.schedule import NS_PER_S

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -15,7 +16,7 @@ from loadtests.schedule import NS_PER_S
 
 FIGURE_SIZE_INCH = (5.6, 3.3)
 INK, FAINT, RIGHT, WRONG, LIMIT = "#1f2933", "#cbd2d9", "#2b6cb0", "#c53030", "#b7791f"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": ["sans-serif"],
     "font.size": 9,

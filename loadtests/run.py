@@ -1,7 +1,6 @@
 """The command `run`: check the inputs, drive the load, judge it, write the reports."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from fovea_client.transport import GrpcTransport
 from numpy.typing import NDArray
 from rich.console import Console
 
-from loadtests.errors import InvalidSchedule, OutputNotWritable, ServerNotReady
+from loadtests.errors import InvalidScheduleError, OutputNotWritableError, ServerNotReadyError
 from loadtests.generator import LOG_FILE, Interruption, generate
 from loadtests.images import find_images
 from loadtests.junit import junit_text
@@ -53,7 +52,7 @@ def run(arguments: Sequence[str]) -> int:
 def prepare_output(folder: Path) -> None:
     """Make the folder and remove a former run's reports, which must not pass for this one's.
 
-    Raises OutputNotWritable.
+    Raises OutputNotWritableError.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,11 +60,13 @@ def prepare_output(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
         (folder / ROWS_FILE).touch()
     except OSError as error:
-        raise OutputNotWritable(f"{folder} cannot be written ({error.strerror}): give --out another folder.") from None
+        raise OutputNotWritableError(
+            f"{folder} cannot be written ({error.strerror}): give --out another folder."
+        ) from None
 
 
 def require_ready(url: str) -> None:
-    """Return when the server says it is ready, within READY_TIMEOUT_S. Raises ServerNotReady."""
+    """Return when the server says it is ready, within READY_TIMEOUT_S. Raises ServerNotReadyError."""
     try:
         transport = GrpcTransport(url, timeout_s=READY_TIMEOUT_S)
         try:
@@ -73,9 +74,11 @@ def require_ready(url: str) -> None:
         finally:
             transport.close()
     except FoveaError as error:
-        raise ServerNotReady(f"No server answers at {url} ({error}): start it or mend --url.") from None
+        raise ServerNotReadyError(f"No server answers at {url} ({error}): start it or mend --url.") from None
     if not ready:
-        raise ServerNotReady(f"No ready server at {url}: start it, wait until its models are loaded, or mend --url.")
+        raise ServerNotReadyError(
+            f"No ready server at {url}: start it, wait until its models are loaded, or mend --url."
+        )
 
 
 def write_reports(result: RunResult) -> None:
@@ -84,16 +87,17 @@ def write_reports(result: RunResult) -> None:
         target = result.settings.out / name
         unfinished = target.with_name(f".{name}.unfinished")
         unfinished.write_text(text_of(result), encoding="utf-8")
-        os.replace(unfinished, target)
+        unfinished.replace(target)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m loadtests run",
         description="Send images at a fixed arrival rate, whatever the answers do, and judge latency and errors.",
-        epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when one "
-        f"is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals that are "
-        f"not given come from the file of objectives. Writes {', '.join((*REPORTS, ROWS_FILE))} below --out.",
+        epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when "
+        f"one is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals "
+        "that are not given come from the file of objectives. "
+        f"Writes {', '.join((*REPORTS, ROWS_FILE))} below --out.",
     )
     add_run_arguments(parser)
     return parser
@@ -102,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
 def _schedule(settings: RunSettings) -> NDArray[np.int64]:
     due_ns = settings.due_ns()
     if not (due_ns >= settings.warm_up_s * NS_PER_S).any():
-        raise InvalidSchedule(
-            f"No request is due in the {settings.duration_s:g} s after the warm-up at {settings.rate_rps:g} requests/s: "
+        raise InvalidScheduleError(
+            f"At {settings.rate_rps:g} requests/s none is due in the {settings.duration_s:g} s after the warm-up: "
             "raise --rate or --duration-s."
         )
     return due_ns

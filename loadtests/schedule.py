@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtests.errors import InvalidSchedule
+from loadtests.errors import InvalidScheduleError
 
 Arrivals = Literal["poisson", "constant"]
 
@@ -25,11 +25,11 @@ def arrival_times_ns(*, rate_rps: float, span_s: float, arrivals: Arrivals, seed
     `poisson` is a Poisson process: given their number, its arrivals are independent and uniform over the span
     (Kingman, Poisson Processes, 1993, section 2.4). The same arguments always give the same times.
 
-    Raises InvalidSchedule when more than MAX_ARRIVALS requests are expected.
+    Raises InvalidScheduleError when more than MAX_ARRIVALS requests are expected.
     """
     expected = rate_rps * span_s
     if expected > MAX_ARRIVALS:
-        raise InvalidSchedule(
+        raise InvalidScheduleError(
             f"{rate_rps:g} requests/s for {span_s:g} s are {expected:.0f} requests, more than the {MAX_ARRIVALS} "
             "one run may send: lower --rate or --duration-s."
         )

@@ -40,7 +40,7 @@ class RunSettings:
         return self.warm_up_s + self.duration_s
 
     def due_ns(self) -> NDArray[np.int64]:
-        """The schedule, as `schedule.arrival_times_ns` gives it. Raises InvalidSchedule."""
+        """The schedule, as `schedule.arrival_times_ns` gives it. Raises InvalidScheduleError."""
         return arrival_times_ns(rate_rps=self.rate_rps, span_s=self.span_s, arrivals=self.arrivals, seed=self.seed)
 
     def to_arguments(self) -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from loadtests.errors import InvalidObjectives
+from loadtests.errors import InvalidObjectivesError
 from loadtests.schedule import Arrivals
 
 Positive = Annotated[float, Field(gt=0)]
@@ -61,17 +61,19 @@ class Slo(_Section):
 
 
 def read_slo(path: Path) -> Slo:
-    """The objectives in a YAML file. Raises InvalidObjectives, naming the file and the first key that is wrong."""
+    """The objectives in a YAML file. Raises InvalidObjectivesError, naming the file and the first key that is wrong."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidObjectives(f"{path} cannot be read ({error.strerror}): give --slo a file of objectives.") from None
+        raise InvalidObjectivesError(
+            f"{path} cannot be read ({error.strerror}): give --slo a file of objectives."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidObjectives(f"{path} is not YAML: {_one_line(error)}.") from None
+        raise InvalidObjectivesError(f"{path} is not YAML: {_one_line(error)}.") from None
     try:
         return Slo.model_validate(document)
     except ValidationError as error:
-        raise InvalidObjectives(f"{path}: {_explain(error.errors()[0])}.") from None
+        raise InvalidObjectivesError(f"{path}: {_explain(error.errors()[0])}.") from None
 
 
 def _explain(detail: ErrorDetails) -> str:

@@ -23,11 +23,16 @@ def _document(result: RunResult) -> dict[str, Any]:
         "generator_lag_ms": dict(measured.lag_ms),
         "quantile_method": QUANTILE_METHOD,
         "counts": {name: getattr(measured, name) for name in ("planned", "measured", "errors", "warm_up")},
-        "rates_rps": {"asked": result.settings.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps},
+        "rates_rps": _rates_rps(result),
         "errors_by_message": dict(measured.errors_by_message),
         "remarks": list(result.remarks()),
         "run": _run(result),
     }
+
+
+def _rates_rps(result: RunResult) -> dict[str, float]:
+    measured = result.measured
+    return {"asked": result.settings.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
 
 
 def _run(result: RunResult) -> dict[str, Any]:

@@ -68,15 +68,15 @@ def draw_subject(rng: np.random.Generator) -> Subject:
     """A person at random; the ranges were set by eye and by measurement against photographs of children and adults."""
     wide = rng.random() < 0.35
     return Subject(
-        reflectance_rgb=(1.0, rng.uniform(0.27, 0.42), rng.uniform(0.03, 0.11)),
-        exposure=rng.uniform(0.48, 0.85) if rng.random() < 0.85 else rng.uniform(1.0, 1.4),
+        reflectance_rgb=(1.0, rng.uniform(0.22, 0.33), rng.uniform(0.02, 0.08)),
+        exposure=rng.uniform(0.55, 1.2) if rng.random() < 0.85 else rng.uniform(1.4, 2.2),
         tessellation=rng.uniform(0.2, 1.6),
-        sheen=rng.uniform(0.1, 1.3),
+        sheen=rng.uniform(0.2, 1.9),
         disc_radius_deg=rng.uniform(2.7, 3.4),
         disc_pallor=rng.uniform(0.6, 1.3),
         cup_to_disc=rng.uniform(0.3, 0.6),
         fovea_deg=(rng.uniform(14.5, 16.5), rng.uniform(0.8, 2.4)),
-        vein_radius_deg=rng.uniform(0.25, 0.31),
+        vein_radius_deg=rng.uniform(0.22, 0.28),
         artery_to_vein=rng.uniform(0.68, 0.82),
         tortuosity=rng.uniform(0.6, 1.5),
         vessel_contrast=rng.uniform(0.85, 1.2),

@@ -18,8 +18,10 @@ from training.synthetic.vessel_tree import grow_vessels
 
 Eye = Literal["L", "R"]
 SMALLEST_PX = 128
-VEIN_ABSORPTION_RGB = (0.34, 0.80, 0.45)
-ARTERY_ABSORPTION_RGB = (0.16, 0.68, 0.40)
+VEIN_ABSORPTION_RGB = (0.52, 0.90, 0.45)
+ARTERY_ABSORPTION_RGB = (0.24, 0.84, 0.40)
+# The red channel follows the light most: real fields turn from orange to olive brown where the flash fades.
+LIGHT_EXPONENT_RGB = (1.25, 0.95, 0.6)
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,11 @@ def generate_fundus(seed: int, *, size_px: int = 640, eye: Eye = "R") -> Fundus:
     rng = np.random.default_rng([seed, 1 + "LR".index(eye)])
     view = draw_view(subject, rng, size_px)
     layers = rasterise(grow_vessels(subject, view, rng), view, rng)
-    light = _shine_through(paint_retina(subject, view, rng), layers, subject) * _illumination(view, rng)[..., None]
+    light = paint_retina(subject, view, rng)
+    _shine_through(light, layers, subject)
+    _illuminate(light, subject, view, rng)
     aperture = _aperture(view)
-    image = _expose(light, aperture, subject, view, rng)
+    image = _photograph(light, aperture, view, rng)
     field_of_view = aperture >= 0.5
     return _as_seen(Fundus(image, layers.mask & field_of_view, field_of_view), eye)
 
@@ -55,66 +59,81 @@ def _check(seed: int, size_px: int, eye: str) -> None:
     if seed < 0:
         raise ValueError(f"seed must be 0 or more, not {seed}")
     if size_px < SMALLEST_PX:
-        raise ValueError(f"size_px must be at least {SMALLEST_PX}, where thin vessels still cover a pixel, not {size_px}")
+        raise ValueError(f"size_px must be at least {SMALLEST_PX}: thin vessels vanish below, got {size_px}")
     if eye not in ("L", "R"):
         raise ValueError(f'eye must be "L" or "R", not {eye!r}')
 
 
-def _shine_through(retina: Colour, layers: VesselLayers, subject: Subject) -> Colour:
-    """The retina's light after the blood above it, with the walls' glint."""
-    veins, arteries = layers.veins[..., None], layers.arteries[..., None]
-    depth = veins * np.array(VEIN_ABSORPTION_RGB, np.float32) + arteries * np.array(ARTERY_ABSORPTION_RGB, np.float32)
-    glint = 1.0 + 0.16 * layers.reflex[..., None] * np.array([0.5, 1.0, 1.0], np.float32)
-    return np.asarray(retina * np.exp(-np.float32(subject.vessel_contrast) * depth) * glint, np.float32)
+def _shine_through(light: Colour, layers: VesselLayers, subject: Subject) -> None:
+    """Take from `light`, in place, what the blood above the retina absorbs; add the walls' glint."""
+    contrast = subject.vessel_contrast
+    for plane, vein, artery in zip(light, VEIN_ABSORPTION_RGB, ARTERY_ABSORPTION_RGB, strict=True):
+        plane *= np.exp(np.float32(-contrast * vein) * layers.veins - np.float32(contrast * artery) * layers.arteries)
+        plane *= 1.0 + np.float32(0.5 * artery) * layers.reflex
 
 
-def _illumination(view: View, rng: np.random.Generator) -> Plane:
-    """Flash brightness about 1: vignetting about an off-axis centre, a tilt, and often a shadow from the iris."""
-    turn_rad = rng.uniform(-np.pi, np.pi)
-    off_deg = rng.uniform(0.0, 0.3) * view.radius_deg
+def _illuminate(light: Colour, subject: Subject, view: View, rng: np.random.Generator) -> None:
+    """Expose `light`, in place, to the flash: redder where bright, browner where dim."""
+    flash = _flash(view, rng)
+    exposure = subject.exposure * rng.uniform(0.93, 1.08)
+    for plane, exponent in zip(light, LIGHT_EXPONENT_RGB, strict=True):
+        plane *= np.float32(exposure) * flash ** np.float32(exponent)
+
+
+def _flash(view: View, rng: np.random.Generator) -> Plane:
+    """Brightness about 1: vignetting about an off-axis centre, a tilt, and often a shadow from the iris."""
+    radius_deg = np.float32(view.radius_deg)
+    turn_rad, side_rad = rng.uniform(-np.pi, np.pi, 2)
+    off_deg = rng.uniform(0.0, 0.35) * view.radius_deg
     x_deg, y_deg = view.centre_deg
-    distance = view.distance_deg((x_deg + off_deg * np.cos(turn_rad), y_deg + off_deg * np.sin(turn_rad)))
-    falloff = 1.0 - rng.uniform(0.15, 0.4) * (distance / np.float32(view.radius_deg)) ** 2
+    distance = view.distance_deg((x_deg + off_deg * np.cos(turn_rad), y_deg + off_deg * np.sin(turn_rad))) / radius_deg
+    falloff = np.clip(1.1 - np.float32(rng.uniform(0.2, 0.5)) * distance**2, 0.15, None)
     across, down = view.grid_deg(view.centre_deg)
-    tilt = (across * np.cos(turn_rad) + down * np.sin(turn_rad)) / view.radius_deg
-    uneven = 1.0 + rng.uniform(0.05, 0.3) * tilt + 0.06 * smooth_noise(view, 14.0, rng)
-    side_rad = rng.uniform(-np.pi, np.pi)
-    shadow = (across * np.cos(side_rad) + down * np.sin(side_rad)) / view.radius_deg
-    strength = rng.uniform(0.1, 0.6) if rng.random() < 0.6 else 0.0
-    iris = 1.0 - strength / (1.0 + np.exp(-(shadow - rng.uniform(0.55, 0.9)) / 0.13))
-    return np.asarray(np.clip(falloff, 0.2, None) * np.clip(uneven, 0.4, None) * iris, np.float32)
+    uneven = 1.0 + rng.uniform(0.05, 0.2) * (across * np.cos(turn_rad) + down * np.sin(turn_rad)) / radius_deg
+    uneven += 0.08 * smooth_noise(view, 12.0, rng)
+    strength = rng.uniform(0.3, 0.75) if rng.random() < 0.6 else 0.0
+    depth = (across * np.cos(side_rad) + down * np.sin(side_rad)) / radius_deg - rng.uniform(0.45, 0.8)
+    iris = 1.0 - strength * (0.5 + 0.5 * np.tanh(depth / rng.uniform(0.2, 0.45)))
+    return np.asarray(falloff * np.clip(uneven, 0.4, None) * iris, np.float32)
 
 
 def _aperture(view: View) -> Plane:
     """How much of each pixel the field of view covers, 0 to 1."""
-    radius_px = view.radius_deg * view.px_per_deg
-    return np.clip(radius_px - view.distance_deg(view.centre_deg) * np.float32(view.px_per_deg) + 0.5, 0.0, 1.0)
+    radius_px = np.float32(view.radius_deg * view.px_per_deg)
+    distance_px = view.distance_deg(view.centre_deg) * np.float32(view.px_per_deg)
+    return np.asarray(np.clip(radius_px - distance_px + 0.5, 0.0, 1.0), np.float32)
 
 
-def _expose(
-    light: Colour, aperture: Plane, subject: Subject, view: View, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """The picture: stray light, defocus, a sensor that saturates softly, and its noise."""
-    light = light * np.float32(subject.exposure * rng.uniform(0.93, 1.08))
-    light = 0.95 * light + 0.05 * cv2.GaussianBlur(light, (0, 0), 0.08 * view.size_px)
-    focus_px = rng.uniform(0.0008, 0.0016) * view.size_px
-    light = cv2.GaussianBlur(light * aperture[..., None], (0, 0), focus_px)
-    image = 255.0 * np.tanh(light) + _sensor_noise(light, view, rng)
-    image *= (aperture > 0)[..., None]
-    image += rng.uniform(0.0, 4.0)
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+def _photograph(light: Colour, aperture: Plane, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The picture: stray light, defocus, and a sensor that saturates softly and adds its noise and black level."""
+    focus_px, black = rng.uniform(0.0008, 0.0016) * view.size_px, rng.uniform(0.0, 3.0)
+    planes = []
+    for plane in light:
+        seen = cv2.GaussianBlur(0.96 * plane + 0.04 * _stray(plane), (0, 0), focus_px) * aperture
+        grey = 255.0 * np.tanh(seen) + _sensor_noise(seen, view, rng) * (aperture > 0)
+        planes.append(np.clip(np.rint(grey + black), 0, 255).astype(np.uint8))
+    return np.stack(planes, axis=-1)
 
 
-def _sensor_noise(light: Colour, view: View, rng: np.random.Generator) -> Colour:
+def _stray(plane: Plane) -> Plane:
+    """Light scattered all over the field; it holds no detail, so a small copy of the plane carries it."""
+    small = cv2.resize(plane, (32, 32), interpolation=cv2.INTER_AREA)
+    spread = cv2.GaussianBlur(small, (0, 0), 3.0)
+    return np.asarray(cv2.resize(spread, plane.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _sensor_noise(plane: Plane, view: View, rng: np.random.Generator) -> Plane:
     """Shot noise in grey levels, softened a little as a colour filter's interpolation softens it."""
-    noise = rng.standard_normal((view.size_px, view.size_px, 3), dtype=np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.6)
-    return np.asarray(noise * (1.5 + 6.0 * np.sqrt(np.clip(light, 0.0, 1.0))), np.float32)
+    noise = cv2.GaussianBlur(rng.standard_normal(plane.shape, dtype=np.float32), (0, 0), 0.6)
+    return np.asarray(noise * (1.5 + 6.0 * np.sqrt(np.clip(plane, 0.0, 1.0))), np.float32)
 
 
 def _as_seen(left_eye: Fundus, eye: Eye) -> Fundus:
     """A left eye as it is, a right eye as its mirror image."""
     if eye == "L":
         return left_eye
-    mirrored = [plane[:, ::-1].copy() for plane in (left_eye.image, left_eye.vessels, left_eye.field_of_view)]
-    return Fundus(*mirrored)
+    return Fundus(
+        image=left_eye.image[:, ::-1].copy(),
+        vessels=left_eye.vessels[:, ::-1].copy(),
+        field_of_view=left_eye.field_of_view[:, ::-1].copy(),
+    )

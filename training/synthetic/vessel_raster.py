@@ -96,6 +96,6 @@ def _draw_reflex(runs: Iterable[_Run], view: View) -> NDArray[np.uint8]:
     """The bright line along wide vessels, stronger on arteries, whose walls are thicker."""
     canvas = _canvas(view)
     for run in runs:
-        if run.width_px > 3 * FINER:
-            _stroke(canvas, run, 0.28 * run.width_px, run.depth * (1.0 if run.kind == "artery" else 0.45))
+        if run.width_px > 2.5 * FINER:
+            _stroke(canvas, run, 0.33 * run.width_px, run.depth * (1.0 if run.kind == "artery" else 0.2))
     return canvas

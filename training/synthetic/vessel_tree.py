@@ -18,6 +18,8 @@ from training.synthetic.anatomy import Subject, View
 Kind = Literal["artery", "vein"]
 STEP_DEG = 0.15
 CELL_DEG = 0.4
+EXIT_DEG = 3.0
+"""How far beyond the field a vessel is followed, so that it does not taper in sight."""
 THINNEST_DEG = 0.048
 """Radius at which a vessel ends: what graders of photographs still mark."""
 
@@ -38,6 +40,7 @@ class _Course:
     aim: Literal["arcade", "fovea", "bearing"]
     bearing_rad: float = 0.0
     flattening: float = 0.75
+    beyond_deg: float = 4.0
     side: int = 1
     pull_per_deg: float = 0.3
 
@@ -48,7 +51,8 @@ class _Course:
         to_x, to_y = fovea_deg[0] - x_deg, fovea_deg[1] - y_deg
         if self.aim == "fovea":
             return math.atan2(to_y, to_x)
-        # The tangent of the ellipse about the fovea through this point: it leaves the disc vertically.
+        # The tangent of an ellipse through this point, centred beyond the fovea: it leaves the disc vertically.
+        to_x += self.beyond_deg
         return math.atan2(self.side * to_x * self.flattening, -self.side * to_y / self.flattening)
 
 
@@ -111,9 +115,15 @@ def grow_vessels(subject: Subject, view: View, rng: np.random.Generator) -> list
         for child in _grow(tip, territory, subject, view, rng):
             order += 1
             heapq.heappush(waiting, (-child.radius_deg, order, child))
-        track = np.array(tip.track)
-        grown.append(Vessel(tip.kind, track[:, :2], track[:, 2]))
+        grown.append(_finished(tip))
     return grown
+
+
+def _finished(tip: _Tip) -> Vessel:
+    """The vessel that `tip` drew, run out to a thin end wherever it was stopped."""
+    track = np.array(tip.track)
+    to_end_deg = STEP_DEG * np.arange(len(track) - 1, -1, -1)
+    return Vessel(tip.kind, track[:, :2], np.minimum(track[:, 2], 0.6 * THINNEST_DEG + 0.1 * to_end_deg))
 
 
 def _roots(subject: Subject, rng: np.random.Generator) -> Iterator[_Tip]:
@@ -121,11 +131,11 @@ def _roots(subject: Subject, rng: np.random.Generator) -> Iterator[_Tip]:
     for side in (-1, 1):
         for kind in ("artery", "vein"):
             radius_deg = subject.vein_radius_deg * (subject.artery_to_vein if kind == "artery" else 1.0)
-            arcade = _Course("arcade", side=side, flattening=rng.uniform(0.65, 1.05), pull_per_deg=0.5)
+            arcade = _Course("arcade", side=side, flattening=rng.uniform(0.55, 0.85), pull_per_deg=0.4)
             yield _root(kind, arcade, side * rng.uniform(1.2, 1.7), radius_deg * rng.uniform(0.9, 1.1), rng)
-            nasal = _Course("bearing", side * rng.uniform(1.85, 2.7), pull_per_deg=rng.uniform(0.1, 0.3))
-            yield _root(kind, nasal, side * rng.uniform(1.4, 2.1), radius_deg * rng.uniform(0.6, 0.9), rng)
-    for _ in range(int(rng.integers(4, 9))):
+            nasal = _Course("bearing", side * rng.uniform(1.8, 2.75), pull_per_deg=rng.uniform(0.1, 0.3))
+            yield _root(kind, nasal, side * rng.uniform(1.4, 2.1), radius_deg * rng.uniform(0.55, 0.85), rng)
+    for _ in range(int(rng.integers(3, 7))):
         bearing_rad = float(rng.choice([0.0, math.pi]) + rng.uniform(-0.7, 0.7))
         kind = "artery" if rng.random() < 0.5 else "vein"
         yield _root(kind, _Course("bearing", bearing_rad), bearing_rad, rng.uniform(0.08, 0.15), rng)
@@ -136,9 +146,7 @@ def _root(kind: Kind, course: _Course, heading_rad: float, radius_deg: float, rn
     return _Tip(kind, course, x_deg, y_deg, heading_rad, radius_deg)
 
 
-def _grow(
-    tip: _Tip, territory: _Territory, subject: Subject, view: View, rng: np.random.Generator
-) -> Iterator[_Tip]:
+def _grow(tip: _Tip, territory: _Territory, subject: Subject, view: View, rng: np.random.Generator) -> Iterator[_Tip]:
     """Walk `tip` to its end, yielding the branches it sends out on the way."""
     to_fork_deg = rng.uniform(1.0, 4.0)
     while True:
@@ -150,7 +158,7 @@ def _grow(
         to_fork_deg -= STEP_DEG
         if to_fork_deg <= 0 and tip.radius_deg > 1.15 * THINNEST_DEG:
             child = _fork(tip, territory, subject, rng)
-            to_fork_deg = rng.uniform(1.6, 4.2) if child else 0.8
+            to_fork_deg = rng.uniform(1.8, 4.8) if child else 0.8
             if child:
                 yield child
 
@@ -171,11 +179,11 @@ def _ends(tip: _Tip, territory: _Territory, subject: Subject, view: View) -> boo
     """Too thin, out of sight, at the avascular fovea, or about to run into a vessel of its own kind."""
     if tip.radius_deg < THINNEST_DEG:
         return True
-    if math.hypot(tip.x_deg - view.centre_deg[0], tip.y_deg - view.centre_deg[1]) > view.radius_deg + 1.0:
+    if math.hypot(tip.x_deg - view.centre_deg[0], tip.y_deg - view.centre_deg[1]) > view.radius_deg + EXIT_DEG:
         return True
     if math.hypot(tip.x_deg - subject.fovea_deg[0], tip.y_deg - subject.fovea_deg[1]) < 1.2 + 8 * tip.radius_deg:
         return True
-    if tip.radius_deg > 0.16 or math.hypot(tip.x_deg, tip.y_deg) < subject.disc_radius_deg:
+    if tip.radius_deg > 0.11 or math.hypot(tip.x_deg, tip.y_deg) < subject.disc_radius_deg:
         return False
     ahead_x_deg = tip.x_deg + 0.7 * math.cos(tip.heading_rad)
     ahead_y_deg = tip.y_deg + 0.7 * math.sin(tip.heading_rad)
@@ -197,8 +205,15 @@ def _fork(tip: _Tip, territory: _Territory, subject: Subject, rng: np.random.Gen
     away_rad = _murray_angle_rad(tip.radius_deg, child_radius_deg, onward_radius_deg) * rng.uniform(0.7, 1.1)
     heading_rad = tip.heading_rad + side * away_rad
     course = _branch_course(tip, heading_rad, side, subject, rng)
-    child = replace(tip, course=course, heading_rad=heading_rad, radius_deg=child_radius_deg, parent=tip.label,
-                    curvature_per_deg=0.0, track=[])
+    child = replace(
+        tip,
+        course=course,
+        heading_rad=heading_rad,
+        radius_deg=child_radius_deg,
+        parent=tip.label,
+        curvature_per_deg=0.0,
+        track=[],
+    )
     tip.heading_rad -= side * _murray_angle_rad(tip.radius_deg, onward_radius_deg, child_radius_deg)
     tip.radius_deg = onward_radius_deg
     return child

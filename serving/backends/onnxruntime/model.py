@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import triton_python_backend_utils as pb_utils
 
@@ -38,12 +40,12 @@ class TritonPythonModel:
         answers = [np.split(answer, ends) for answer in self.session.run(self.outputs, feed)]
         return [self._respond(rows) for rows in zip(*answers, strict=True)]
 
-    def _respond(self, rows: tuple[np.ndarray, ...]) -> pb_utils.InferenceResponse:
+    def _respond(self, rows: tuple[npt.NDArray[Any], ...]) -> pb_utils.InferenceResponse:
         pairs = zip(self.outputs, rows, strict=True)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, np.ascontiguousarray(row)) for name, row in pairs])
 
 
-def _options(config: dict) -> onnxruntime.SessionOptions:
+def _options(config: dict[str, Any]) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     for name in ("intra_op_thread_count", "inter_op_thread_count"):
         if parameter := config.get("parameters", {}).get(name):

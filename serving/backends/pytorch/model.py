@@ -25,7 +25,7 @@ class TritonPythonModel:
         self.outputs = sorted((tensor["name"] for tensor in config["output"]), key=_index)
         folder = Path(args["model_repository"]) / args["model_version"]
         path = folder / (config["default_model_filename"] or "model.pt")
-        self.module = torch.jit.load(str(path), map_location="cpu").eval()
+        self.module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
 
     def execute(self, requests: list[pb_utils.InferenceRequest]) -> list[pb_utils.InferenceResponse]:
         """Run all requests as one batch and hand each its rows."""

@@ -1,0 +1,82 @@
+"""Front door: `python -m export [key=value …]` and `python -m export verify FOLDER`."""
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+USAGE = """usage: python -m export [model=FOLDER] [formats=[onnx,torchscript]] [to=FOLDER] [work=FOLDER]
+           write every format, compare it with the trained network on its held-out pictures, place the release
+       python -m export verify FOLDER
+           re-hash a placed release and say what it was made from"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 1 refused or not possible, 2 wrong call, 130 interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    console = Console(highlight=False, soft_wrap=True)
+    if words[:1] in (["-h"], ["--help"]):
+        console.print(USAGE, markup=False)
+        return 0
+    if words[:1] == ["verify"]:
+        return _verify(words[1:], console)
+    return _export(words, console)
+
+
+def _export(words: list[str], console: Console) -> int:
+    from export.config import load_config  # noqa: PLC0415 - seconds of imports that --help need not wait for
+    from export.errors import ExportError  # noqa: PLC0415
+    from export.export import export  # noqa: PLC0415
+    from training.errors import TrainingError  # noqa: PLC0415
+
+    try:
+        config = load_config(words)
+        release = export(config, console.print)
+    except (ExportError, TrainingError) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was placed")
+        return 130
+    reports = json.loads((release / "provenance.json").read_text())["parity"]
+    console.print(_table(reports))
+    console.print(f"release {release.name} placed at {config.to}")
+    return 0
+
+
+def _verify(words: list[str], console: Console) -> int:
+    from export.errors import PlaceError  # noqa: PLC0415
+    from export.place import verify  # noqa: PLC0415
+
+    if len(words) != 1:
+        console.print(USAGE, markup=False)
+        return 2
+    try:
+        provenance = verify(Path(words[0]))
+    except PlaceError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 1
+    console.print(f"{words[0]} is whole: {len(provenance['files'])} files, MLflow run {provenance['mlflow_run']}")
+    return 0
+
+
+def _table(reports: list[dict[str, object]]) -> Table:
+    table = Table(title="parity with the trained network")
+    for column in ("format", "pictures", "max abs error", "budget", "Dice difference", "budget "):
+        table.add_column(column)
+    for report in reports:
+        table.add_row(
+            str(report["format"]),
+            str(report["images"]),
+            f"{report['max_abs_error']:.1e}",
+            f"{report['max_abs_error_budget']:.0e}",
+            f"{report['dice_difference']:.5f}",
+            str(report["dice_difference_budget"]),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

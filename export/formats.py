@@ -1,0 +1,18 @@
+"""The formats that there are. A further one is its module and a line here; tests run over all of them."""
+
+from export.artefact import Budget, Format
+from export.onnx import load_onnx, write_onnx
+from export.torchscript import load_torchscript, write_torchscript
+
+_FP32 = Budget(
+    max_abs_error=1e-4,
+    dice_difference=0.0005,
+    reason="the same arithmetic in another order: 1e-6 is usual, 1e-4 already changes no byte in a hundred",
+)
+
+FORMATS: dict[str, Format] = {
+    "torchscript": Format("model.pt", write_torchscript, load_torchscript, _FP32, ("torch",)),
+    "onnx": Format(
+        "model.onnx", write_onnx, load_onnx, _FP32, ("onnx", "onnxruntime", "onnxscript", "onnxsim", "torch")
+    ),
+}

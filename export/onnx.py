@@ -1,0 +1,83 @@
+"""ONNX in FP32: one file, dynamic batch, simplified. What ONNX Runtime serves anywhere and TensorRT builds from."""
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+import onnxsim
+import torch
+
+from export.artefact import INPUT_NAME, OUTPUT_NAME, Answer, Pixels
+from export.errors import ExportError
+from tasks import TaskSpec
+from training.serving_module import ServingModule
+
+# The lowest opset with all operators as they are; TensorRT 11 and ONNX Runtime 1.27 read up to 25.
+OPSET = 21
+
+
+def write_onnx(module: ServingModule, task: TaskSpec, metadata: Mapping[str, str], path: Path) -> None:
+    """Export, simplify, check fully and save with the metadata embedded.
+
+    Raises:
+        ExportError: an operator without an ONNX form, or a simplified graph that is not valid.
+    """
+    exported = _export(module.eval(), task)
+    simplified, equal = onnxsim.simplify(exported)
+    if not equal:
+        raise ExportError("the simplified ONNX graph answers differently from the exported one; report this network")
+    _clean(simplified)
+    onnx.helper.set_model_props(simplified, dict(metadata))
+    onnx.checker.check_model(simplified, full_check=True)
+    onnx.save_model(simplified, str(path))
+
+
+def load_onnx(path: Path) -> Callable[[Pixels], Answer]:
+    """Return a function that runs the file under ONNX Runtime on the CPU.
+
+    The probability before rounding is made a second output of a copy in memory; the file itself stays as it is.
+    """
+    model = onnx.load_model(str(path))
+    probability = next(node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
+    model.graph.output.append(onnx.helper.make_tensor_value_info(probability, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+    def run(pixels: Pixels) -> Answer:
+        quantised, before = session.run([OUTPUT_NAME, probability], {INPUT_NAME: pixels})
+        return Answer(quantised, before.reshape(quantised.shape))
+
+    return run
+
+
+def _export(module: ServingModule, task: TaskSpec) -> Any:
+    example = torch.zeros(2, task.size_px, task.size_px, 3, dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # the exporter prints its steps
+            program = torch.onnx.export(
+                module,
+                (example,),
+                input_names=[INPUT_NAME],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes=({0: "batch"},),
+                opset_version=OPSET,
+                dynamo=True,
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+        raise ExportError(f"the network cannot be written as ONNX: {error}") from error
+    assert program is not None  # noqa: S101 - always so with dynamo=True
+    return program.model_proto
+
+
+def _clean(model: Any) -> None:
+    """Remove what the exporter noted about itself: source lines and paths of the machine it ran on."""
+    for item in [*model.graph.node, *model.graph.value_info, *model.graph.initializer, model.graph]:
+        item.doc_string = ""
+        del item.metadata_props[:]
+    for item in [*model.graph.input, *model.graph.output]:
+        del item.metadata_props[:]

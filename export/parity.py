@@ -1,0 +1,140 @@
+"""The gate: an artefact must answer as the trained network does, on real pictures, alone and in a batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from export.artefact import Answer, Format, Pixels
+from export.errors import ParityError
+from export.held_out import HeldOut
+from tasks import TaskSpec
+from tasks.checksums import sha256_of
+from tasks.metrics import dice
+from tasks.processing import postprocess
+from training.serving_module import ServingModule
+
+Runner = Callable[[Pixels], Answer]
+_BATCH = 4
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """How far an artefact is from the eager FP32 network.
+
+    Attributes:
+        format: name of the format.
+        sha256: of the artefact that was measured.
+        images: how many pictures it was measured on.
+        max_abs_error, mean_abs_error: of the probability (0–1), over all pixels.
+        max_level_error: of the served byte (0–255).
+        dice_difference: the largest of any picture, against the expert's mask.
+        max_abs_error_budget, dice_difference_budget: what is allowed.
+    """
+
+    format: str
+    sha256: str
+    images: int
+    max_abs_error: float
+    mean_abs_error: float
+    max_level_error: int
+    dice_difference: float
+    max_abs_error_budget: float
+    dice_difference_budget: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every figure is within its budget; a NaN is not."""
+        return self.max_abs_error <= self.max_abs_error_budget and self.dice_difference <= self.dice_difference_budget
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures and the verdict, ready for JSON."""
+        return asdict(self) | {"passed": self.passed}
+
+
+def measure_parity(
+    name: str, export_format: Format, path: Path, module: ServingModule, pictures: Sequence[HeldOut], task: TaskSpec
+) -> ParityReport:
+    """Run the artefact and the eager network on every picture and compare.
+
+    Each picture is run alone and again in a batch, because a traced batch size would show only there.
+
+    Raises:
+        ParityError: the artefact cannot be run at all.
+    """
+    sha256 = sha256_of(path)
+    try:
+        run = export_format.load(path)
+        errors = [_compare(_eager(module), run, batch, task) for batch in _batches(pictures)]
+    # Whatever a foreign runtime raises about a broken file, the file is what is wrong.
+    except Exception as error:
+        raise ParityError(f"{path.name} ({name}) cannot be run: {error}; export it again") from error
+    return ParityReport(
+        format=name,
+        sha256=sha256,
+        images=len(pictures),
+        # NumPy's max and mean keep a NaN; Python's would lose it.
+        max_abs_error=float(np.max([error.max_abs for error in errors])),
+        mean_abs_error=float(np.mean([error.mean_abs for error in errors])),
+        max_level_error=max(error.max_level for error in errors),
+        dice_difference=float(np.max([error.dice for error in errors])),
+        max_abs_error_budget=export_format.budget.max_abs_error,
+        dice_difference_budget=export_format.budget.dice_difference,
+    )
+
+
+def require_parity(report: ParityReport) -> None:
+    """Refuse an artefact over its budget.
+
+    Raises:
+        ParityError: names every figure that is over its budget.
+    """
+    if not report.passed:
+        raise ParityError(
+            f"{report.format} is not placed: over {report.images} pictures its max abs error is "
+            f"{report.max_abs_error:.2e} (budget {report.max_abs_error_budget:.0e}) and its Dice differs by "
+            f"{report.dice_difference:.5f} (budget {report.dice_difference_budget})"
+        )
+
+
+@dataclass(frozen=True)
+class _Error:
+    max_abs: float
+    mean_abs: float
+    max_level: int
+    dice: float
+
+
+def _compare(eager: Runner, artefact: Runner, batch: Sequence[HeldOut], task: TaskSpec) -> _Error:
+    pixels = np.stack([picture.fitted.pixels for picture in batch])
+    expected, found = eager(pixels), artefact(pixels)
+    difference = np.abs(expected.probability - found.probability)
+    levels = np.abs(expected.quantised.astype(np.int16) - found.quantised)
+    dices = [
+        abs(_dice(expected.quantised[row], picture, task) - _dice(found.quantised[row], picture, task))
+        for row, picture in enumerate(batch)
+    ]
+    return _Error(float(difference.max()), float(difference.mean()), int(levels.max()), max(dices))
+
+
+def _dice(quantised: Pixels, picture: HeldOut, task: TaskSpec) -> float:
+    prediction = postprocess(quantised, picture.fitted.field_of_view, picture.fitted.geometry, task)
+    return dice(prediction.mask[picture.field_of_view] > 0, picture.vessels[picture.field_of_view])
+
+
+def _eager(module: ServingModule) -> Runner:
+    def run(pixels: Pixels) -> Answer:
+        batch = torch.from_numpy(pixels)
+        with torch.inference_mode():
+            return Answer(module(batch).numpy(), module.probability(batch).numpy())
+
+    return run
+
+
+def _batches(pictures: Sequence[HeldOut]) -> list[Sequence[HeldOut]]:
+    alone: list[Sequence[HeldOut]] = [[picture] for picture in pictures]
+    together = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
+    return alone + [batch for batch in together if len(batch) > 1]

@@ -1,0 +1,95 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loadtests.measurements import NS_PER_MS, measure
+from loadtests.recorder import RequestRow
+from loadtests.result import RunResult
+from loadtests.schedule import NS_PER_S
+from loadtests.settings import RunSettings
+from loadtests.slo import Objectives
+from loadtests.verdict import judge
+
+FAKE_SERVER = Path(__file__).with_name("fake_server.py")
+OBJECTIVES = Objectives(
+    p50_ms=500, p95_ms=1000, p99_ms=1500, error_ratio=0.0, achieved_rate_ratio=0.9, generator_lag_p99_ms=50
+)
+WARM_UP_S, DURATION_S, RATE_RPS = 2.0, 20.0, 10.0
+
+MakeRows = Callable[..., list[RequestRow]]
+MakeResult = Callable[[Sequence[RequestRow]], RunResult]
+
+
+@pytest.fixture
+def make_rows() -> MakeRows:
+    """Rows at RATE_RPS over warm-up and measured time; `latencies_ms` and `errors` repeat to fill them."""
+
+    def make(
+        latencies_ms: Sequence[float] = (100,), errors: Sequence[str | None] = (None,), lag_ms: float = 1
+    ) -> list[RequestRow]:
+        rows = []
+        for index in range(round((WARM_UP_S + DURATION_S) * RATE_RPS)):
+            due_ns = round(index / RATE_RPS * NS_PER_S)
+            done_ns = due_ns + round(latencies_ms[index % len(latencies_ms)] * NS_PER_MS)
+            sent_ns = due_ns + round(lag_ms * NS_PER_MS)
+            rows.append(RequestRow(index, due_ns, sent_ns, done_ns, errors[index % len(errors)]))
+        return rows
+
+    return make
+
+
+@pytest.fixture
+def make_result(tmp_path: Path) -> MakeResult:
+    settings = RunSettings(
+        url="host:8001", images=tmp_path, task="vessels", rate_rps=RATE_RPS, duration_s=DURATION_S, warm_up_s=WARM_UP_S,
+        arrivals="constant", seed=0, timeout_s=10, connections=4, out=tmp_path, slo=tmp_path / "slo.yaml",
+    )  # fmt: skip
+
+    def make(rows: Sequence[RequestRow]) -> RunResult:
+        due_ns = np.array([row.intended_ns for row in rows], dtype=np.int64)
+        measured = measure(rows, due_ns, warm_up_s=WARM_UP_S, duration_s=DURATION_S)
+        verdict = judge(measured, OBJECTIVES)
+        return RunResult(settings, "2026-01-02T03:04:05+00:00", 3, rows, OBJECTIVES, measured, verdict)
+
+    return make
+
+
+class StartedServer:
+    """A fake server's process; `url` is where it listens."""
+
+    def __init__(self, *flags: str) -> None:
+        self.process = subprocess.Popen([sys.executable, FAKE_SERVER, *flags], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = f"127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., StartedServer]]:
+    started: list[StartedServer] = []
+
+    def start(*flags: str) -> StartedServer:
+        started.append(StartedServer(*flags))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder of two files that pass for images: the fake server decodes nothing."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("a.png", "b.JPG"):
+        (folder / name).write_bytes(name.encode() * 1000)
+    return folder

@@ -1,0 +1,77 @@
+"""A gRPC server that answers like Triton's `vessels` ensemble, and misbehaves on request.
+
+A process of its own: the tests' process must stay free of gevent, and a server has to be killable. Prints its port.
+"""
+
+import argparse
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc import service_pb2_grpc as services
+
+SHAPE = (48, 64)
+
+
+class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.started_s = time.monotonic()
+
+    def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return messages.ServerLiveResponse(live=True)
+
+    def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
+        return messages.ServerReadyResponse(ready=not self.options.not_ready)
+
+    def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.model_name != "vessels":
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.model_name}' is not found")
+        time.sleep(self.options.delay_s + self._stall_left_s())
+        return self._answer()
+
+    def _stall_left_s(self) -> float:
+        """Everything that arrives within the last `stall_s` of each period waits for the period's end."""
+        if not self.options.stall_s:
+            return 0.0
+        left_s = self.options.stall_every_s - (time.monotonic() - self.started_s) % self.options.stall_every_s
+        return left_s if left_s < self.options.stall_s else 0.0
+
+    def _answer(self) -> Any:
+        shapes = {"mask": SHAPE, "probability": SHAPE[::-1] if self.options.wrong_answer else SHAPE}
+        answer = messages.ModelInferResponse(model_name="vessels", model_version="1")
+        for name, shape in shapes.items():
+            answer.outputs.add(name=name, datatype="UINT8", shape=shape)
+            answer.raw_output_contents.append(bytes(shape[0] * shape[1]))
+        return answer
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, default=0)
+    for name in ("--delay-s", "--stall-s", "--die-after-s"):
+        parser.add_argument(name, type=float, default=0.0)
+    parser.add_argument("--stall-every-s", type=float, default=3.0)
+    parser.add_argument("--wrong-answer", action="store_true")
+    parser.add_argument("--not-ready", action="store_true")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
+    server = grpc.server(ThreadPoolExecutor(max_workers=200))
+    services.add_GRPCInferenceServiceServicer_to_server(FakeTriton(options), server)
+    port = server.add_insecure_port(f"127.0.0.1:{options.port}")
+    server.start()
+    if options.die_after_s:
+        threading.Timer(options.die_after_s, os._exit, args=(1,)).start()
+    print(port, flush=True)  # noqa: T201
+    server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    main()

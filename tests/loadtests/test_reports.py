@@ -1,0 +1,78 @@
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from loadtests.junit import junit_text
+from loadtests.report import PICTURES, report_html
+from loadtests.summary import summary_text
+
+OBJECTIVE_COUNT = 6
+
+
+def _cases(text: str) -> dict[str, ElementTree.Element]:
+    return {case.attrib["name"]: case for case in ElementTree.fromstring(text).iter("testcase")}
+
+
+def _suite(text: str) -> ElementTree.Element:
+    return next(ElementTree.fromstring(text).iter("testsuite"))
+
+
+def test_junit_of_a_passed_run_has_a_case_an_objective_and_no_failure(make_rows, make_result) -> None:
+    text = junit_text(make_result(make_rows()))
+    assert len(_cases(text)) == OBJECTIVE_COUNT + 1
+    assert [_suite(text).attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["7", "0", "0", "0"]
+
+
+def test_junit_names_the_missed_objective(make_rows, make_result) -> None:
+    text = junit_text(make_result(make_rows(latencies_ms=(600,))))
+    failed = {name for name, case in _cases(text).items() if case.find("failure") is not None}
+    assert failed == {"p50_ms"}
+    failure = _cases(text)["p50_ms"].find("failure")
+    assert failure is not None
+    assert failure.attrib["message"] == "p50_ms: 600, must be <= 500"
+    assert _suite(text).attrib["failures"] == "1"
+
+
+def test_junit_of_an_invalid_run_shows_no_objective_as_passed(make_rows, make_result) -> None:
+    cases = _cases(junit_text(make_result(make_rows(lag_ms=80))))
+    error = cases.pop("valid_run").find("error")
+    assert error is not None
+    assert "generator was late" in error.attrib["message"]
+    assert all(case.find("skipped") is not None for case in cases.values())
+
+
+def test_summary_has_the_figures(make_rows, make_result) -> None:
+    summary = json.loads(summary_text(make_result(make_rows(errors=(None,) * 19 + ("unavailable",)))))
+    assert summary["verdict"] == "missed"
+    assert summary["exit_code"] == 1
+    assert set(summary["latency_ms"]) == {"p50", "p90", "p95", "p99", "max"}
+    assert summary["counts"] == {"planned": 200, "measured": 200, "errors": 10, "warm_up": 20}
+    assert summary["errors_by_message"] == {"unavailable": 10}
+    assert [objective["name"] for objective in summary["objectives"] if not objective["met"]] == ["error_ratio"]
+
+
+def test_the_html_report_holds_its_pictures_and_nothing_from_elsewhere(make_rows, make_result) -> None:
+    html = report_html(make_result(make_rows(latencies_ms=(90, 110, 130))))
+    assert html.count("<svg") == len(PICTURES)
+    assert "Every objective was met" in html
+    assert not any(loader in html for loader in ("src=", "<link", "@import", "url(http", 'href="http'))
+
+
+def test_what_a_server_says_is_escaped(make_rows, make_result) -> None:
+    html = report_html(make_result(make_rows(errors=("<script>alert(1)</script>",))))
+    assert "&lt;script&gt;" in html
+    assert "<script" not in html
+
+
+@pytest.mark.parametrize("kept", [0, 5, 20])
+def test_every_report_can_be_written_when_nothing_was_measured(make_rows, make_result, kept: int) -> None:
+    result = make_result(make_rows()[:kept])
+    assert "The run is invalid" in report_html(result)
+    assert json.loads(summary_text(result))["latency_ms"] == {}
+    assert _cases(junit_text(result))["p50_ms"].find("skipped") is not None
+
+
+def test_few_requests_come_with_a_remark_on_p99(make_rows, make_result) -> None:
+    assert "p99 is the slowest" in make_result(make_rows()[:60]).remarks()[0]
+    assert make_result(make_rows()).remarks() == ()

@@ -1,0 +1,171 @@
+"""The front door against a real gRPC server, in processes of their own as in earnest."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from loadtests.generator import LOCUSTFILE
+from loadtests.run import REPORTS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+
+GENEROUS = """
+load: {rate_rps: 10, duration_s: 2, warm_up_s: 0.5, arrivals: poisson}
+objectives: {p50_ms: 3000, p95_ms: 4000, p99_ms: 5000, error_ratio: 0.0, achieved_rate_ratio: 0.3,
+             generator_lag_p99_ms: 500}
+"""
+
+
+class Door:
+    """`python -m loadtests` with this test's folders."""
+
+    def __init__(self, folder: Path, images: Path) -> None:
+        self.out = folder / "out"
+        self.slo = folder / "slo.yaml"
+        self.slo.write_text(GENEROUS, encoding="utf-8")
+        self.images = images
+
+    def command(self, url: str, *flags: str) -> list[str]:
+        folders = [f"--images={self.images}", f"--out={self.out}", f"--slo={self.slo}"]
+        return [sys.executable, "-m", "loadtests", "run", f"--url={url}", *folders, *flags]
+
+    def run(self, url: str, *flags: str) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(self.command(url, *flags), capture_output=True, text=True, timeout=45, check=False)
+        assert "Traceback" not in done.stdout + done.stderr
+        return done
+
+    def summary(self) -> dict[str, Any]:
+        return dict(json.loads((self.out / "summary.json").read_text(encoding="utf-8")))
+
+    def failed_cases(self) -> set[str]:
+        cases = ElementTree.parse(self.out / "junit.xml").iter("testcase")
+        return {case.attrib["name"] for case in cases if case.find("failure") is not None}
+
+
+@pytest.fixture
+def door(tmp_path: Path, images: Path) -> Door:
+    return Door(tmp_path, images)
+
+
+def _free_url() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def test_a_fast_server_passes(door: Door, start_server) -> None:
+    done = door.run(start_server().url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = door.summary()
+    assert summary["verdict"] == "passed"
+    assert summary["counts"]["measured"] == summary["counts"]["planned"] > 0
+    assert summary["run"]["rate_rps"] == 10
+    assert all((door.out / name).stat().st_size for name in REPORTS)
+
+
+def test_a_missed_objective_exits_with_1_and_fails_in_junit(door: Door, start_server) -> None:
+    door.slo.write_text(GENEROUS.replace("p50_ms: 3000", "p50_ms: 50"), encoding="utf-8")
+    done = door.run(start_server("--delay-s=0.1").url)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert door.failed_cases() == {"p50_ms"}
+
+
+def test_a_stall_shows_in_full(door: Door, start_server) -> None:
+    """A closed loop would ask less while the server stalls, and report a p99 of a few milliseconds."""
+    door.run(start_server("--stall-s=0.6", "--stall-every-s=3").url, "--rate=50", "--duration-s=6")
+    assert door.summary()["latency_ms"]["p99"] >= 500
+    assert door.summary()["counts"]["measured"] > 250
+
+
+def test_wrong_answers_are_errors(door: Door, start_server) -> None:
+    assert door.run(start_server("--wrong-answer").url).returncode == 1
+    assert door.summary()["errors_by_message"].keys() == {"wrong answer: 'mask' and 'probability' differ in shape"}
+
+
+def test_timeouts_count_with_the_time_they_took(door: Door, start_server) -> None:
+    assert door.run(start_server("--delay-s=20").url, "--timeout-s=0.5", "--duration-s=1").returncode == 1
+    summary = door.summary()
+    assert summary["counts"]["errors"] == summary["counts"]["measured"] > 0
+    assert summary["latency_ms"]["p50"] >= 500
+
+
+def test_a_server_that_dies_is_a_missed_objective(door: Door, start_server) -> None:
+    done = door.run(start_server("--die-after-s=5").url, "--duration-s=6")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "error_ratio" in door.failed_cases()
+    counts = door.summary()["counts"]
+    assert 0 < counts["errors"] < counts["measured"] == counts["planned"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_soon_with_what_was_measured(door: Door, start_server, number: int) -> None:
+    command = door.command(start_server("--delay-s=0.2").url, "--duration-s=60")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        _wait_for_rows(door.out / "requests.jsonl", 15)
+        signalled_s = time.monotonic()
+        process.send_signal(number)
+        output = process.communicate(timeout=20)[0]
+    assert time.monotonic() - signalled_s < 3
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert door.summary()["counts"]["measured"] > 0
+    assert "interrupted" in door.summary()["invalid_reasons"][0]
+
+
+def test_a_killed_generator_makes_the_run_invalid(door: Door, start_server) -> None:
+    command = door.command(start_server().url, "--duration-s=60")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        _wait_for_rows(door.out / "requests.jsonl", 15)
+        os.kill(_only_child(process.pid), signal.SIGKILL)
+        process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "exit code -9" in door.summary()["invalid_reasons"][0]
+
+
+def test_no_server_is_refused_promptly_and_old_reports_are_gone(door: Door) -> None:
+    door.out.mkdir()
+    for name in REPORTS:
+        (door.out / name).write_text("passed, once", encoding="utf-8")
+    began_s = time.monotonic()
+    done = door.run(_free_url())
+    assert time.monotonic() - began_s < 8
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not any((door.out / name).exists() for name in REPORTS)
+
+
+def test_a_server_that_is_not_ready_is_refused(door: Door, start_server) -> None:
+    done = door.run(start_server("--not-ready").url)
+    assert done.returncode == 2
+    assert "ready" in done.stderr
+
+
+def test_the_locustfile_works_without_the_front_door(door: Door, start_server) -> None:
+    door.out.mkdir()
+    flags = door.command(start_server().url, "--duration-s=1")[4:]
+    done = subprocess.run(
+        [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", *flags],
+        capture_output=True, text=True, timeout=45, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (door.out / "requests.jsonl").stat().st_size > 0
+
+
+def _wait_for_rows(path: Path, count: int) -> None:
+    deadline_s = time.monotonic() + 30
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
+        assert time.monotonic() < deadline_s, "the generator wrote no rows"
+        time.sleep(0.05)
+
+
+def _only_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])

@@ -1,0 +1,43 @@
+"""From command-line overrides to a typed configuration, and from errors to an exit status."""
+
+from hydra import compose, initialize_config_module
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from training.config import TrainingConfig, one_sentence, register_schema
+from training.errors import TrainingError
+from training.train import train
+
+
+def load_config(overrides: list[str]) -> TrainingConfig:
+    """Return the configuration of `training/conf` with the overrides, as dataclasses.
+
+    Raises:
+        TrainingError: a key that does not exist, a value of the wrong type, a mandatory key without a value.
+    """
+    register_schema()
+    try:
+        with initialize_config_module("training.conf", version_base="1.3"):
+            composed = compose("config", overrides)
+        config = OmegaConf.to_object(composed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise TrainingError(one_sentence(error)) from error
+    assert isinstance(config, TrainingConfig)  # noqa: S101 - the schema is that class
+    return config
+
+
+def run_training(overrides: list[str], console: Console) -> int:
+    """Train as told and return the exit status."""
+    try:
+        config = load_config(overrides)
+        folder = train(config, console)
+    except TrainingError as error:
+        console.print(f"[red]error:[/red] {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; continue with the same call and resume=<its out folder>")
+        return 130
+    console.print(f"model: {folder}")
+    return 0
