@@ -8,10 +8,11 @@ from typing import Any
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.formats import FORMATS
-from export.held_out import read_held_out
-from export.parity import ParityReport, measure_parity, require_parity
+from export.parity import ParityReport, Picture, fit_picture, measure_parity, require_parity
 from export.place import place
 from tasks import TaskSpec, get_task
+from tasks.errors import ImageError
+from tasks.held_out import read_held_out
 from training.revision import code_revision, tool_versions
 from training.serving_module import ServingModule
 from training.weights import ModelCard, load_network
@@ -30,7 +31,7 @@ def export(config: ExportConfig, say: Callable[[str], None]) -> Path:
     network, card = load_network(model)
     task = get_task(card.task)
     module = ServingModule(network)
-    pictures = read_held_out(model / "held_out", task)
+    pictures = _pictures(model, task)
     work = _work_folder(Path(config.work) / task.name)
     artefacts, reports = {}, []
     for name in config.formats:
@@ -45,6 +46,13 @@ def export(config: ExportConfig, say: Callable[[str], None]) -> Path:
         require_parity(report)
     say("placing the release …")
     return place(task.name, artefacts, _provenance(card, config.formats, reports), Path(config.to))
+
+
+def _pictures(model: Path, task: TaskSpec) -> list[Picture]:
+    try:
+        return [fit_picture(held_out, task) for held_out in read_held_out(model)]
+    except ImageError as error:
+        raise ExportError(str(error)) from error
 
 
 def _metadata(task: TaskSpec, card: ModelCard) -> dict[str, str]:

@@ -10,12 +10,30 @@ import torch
 
 from export.artefact import Answer, Format, Pixels
 from export.errors import ParityError
-from export.held_out import HeldOut
 from tasks import TaskSpec
 from tasks.checksums import sha256_of
+from tasks.held_out import HeldOut
 from tasks.metrics import dice
-from tasks.processing import postprocess
+from tasks.processing import NetworkInput, postprocess, preprocess
 from training.serving_module import ServingModule
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A held-out picture as the network takes it, and what the expert says of it."""
+
+    fitted: NetworkInput
+    expert: HeldOut
+
+
+def fit_picture(held_out: HeldOut, task: TaskSpec) -> Picture:
+    """Return the picture fitted as serving fits it.
+
+    Raises:
+        ImageError: the file is not a usable picture.
+    """
+    return Picture(preprocess(held_out.image.read_bytes(), task), held_out)
+
 
 Runner = Callable[[Pixels], Answer]
 _BATCH = 4
@@ -56,7 +74,7 @@ class ParityReport:
 
 
 def measure_parity(
-    name: str, export_format: Format, path: Path, module: ServingModule, pictures: Sequence[HeldOut], task: TaskSpec
+    name: str, export_format: Format, path: Path, module: ServingModule, pictures: Sequence[Picture], task: TaskSpec
 ) -> ParityReport:
     """Run the artefact and the eager network on every picture and compare.
 
@@ -108,7 +126,7 @@ class _Error:
     dice: float
 
 
-def _compare(eager: Runner, artefact: Runner, batch: Sequence[HeldOut], task: TaskSpec) -> _Error:
+def _compare(eager: Runner, artefact: Runner, batch: Sequence[Picture], task: TaskSpec) -> _Error:
     pixels = np.stack([picture.fitted.pixels for picture in batch])
     expected, found = eager(pixels), artefact(pixels)
     difference = np.abs(expected.probability - found.probability)
@@ -120,9 +138,9 @@ def _compare(eager: Runner, artefact: Runner, batch: Sequence[HeldOut], task: Ta
     return _Error(float(difference.max()), float(difference.mean()), int(levels.max()), max(dices))
 
 
-def _dice(quantised: Pixels, picture: HeldOut, task: TaskSpec) -> float:
+def _dice(quantised: Pixels, picture: Picture, task: TaskSpec) -> float:
     prediction = postprocess(quantised, picture.fitted.field_of_view, picture.fitted.geometry, task)
-    return dice(prediction.mask[picture.field_of_view] > 0, picture.vessels[picture.field_of_view])
+    return dice(prediction.mask[picture.expert.field_of_view] > 0, picture.expert.truth[picture.expert.field_of_view])
 
 
 def _eager(module: ServingModule) -> Runner:
@@ -134,7 +152,7 @@ def _eager(module: ServingModule) -> Runner:
     return run
 
 
-def _batches(pictures: Sequence[HeldOut]) -> list[Sequence[HeldOut]]:
-    alone: list[Sequence[HeldOut]] = [[picture] for picture in pictures]
+def _batches(pictures: Sequence[Picture]) -> list[Sequence[Picture]]:
+    alone: list[Sequence[Picture]] = [[picture] for picture in pictures]
     together = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
     return alone + [batch for batch in together if len(batch) > 1]

@@ -6,7 +6,7 @@
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
     ├── OutputNotWritableError  the reports could not be written
-    └── ServerNotReadyError     nothing ready answers at the address
+    └── ServerNotReadyError     the server or the model does not answer that it is ready
 
 Each message is one sentence that says what was wrong and what to do. A missed objective is no error: it is a result.
 """

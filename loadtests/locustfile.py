@@ -37,10 +37,6 @@ CHANNEL_ARGUMENTS = (
     ("grpc.use_local_subchannel_pool", 1),
     # A proxy in between would be measured along with the server.
     ("grpc.enable_http_proxy", 0),
-    # gRPC refuses answers over 4 MB by default; two full-size outputs of a large picture are more.
-    ("grpc.max_receive_message_length", -1),
-    # Backing off for up to two minutes, it would go on failing requests long after a restarted server is back.
-    ("grpc.max_reconnect_backoff_ms", 1000),
 )
 DRAIN_MARGIN_S = 1.0
 stopping = Event()

@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": FAINT,
     "grid.alpha": 0.5,
     "legend.frameon": False,
@@ -56,7 +57,9 @@ def latency_over_time(axes: Axes, result: RunResult) -> None:
     if result.objectives.p99_ms is not None:
         axes.axhline(result.objectives.p99_ms, color=LIMIT, linestyle="--", linewidth=1, label="p99 limit")
     axes.axvspan(-result.settings.warm_up_s, 0, color=FAINT, alpha=0.35, linewidth=0, label="warm-up")
-    axes.set(xlabel="due, s after the warm-up", ylabel="latency, ms", ylim=(0, None))
+    axes.set(
+        xlabel="due, s after the warm-up", ylabel="latency, ms", ylim=(0, None), xlim=(-result.settings.warm_up_s, None)
+    )
     _legend_above(axes)
 
 
@@ -74,8 +77,9 @@ def cumulative(axes: Axes, result: RunResult) -> None:
 
 def histogram(axes: Axes, result: RunResult) -> None:
     """How often each latency was measured."""
-    axes.hist(_judged_latency_ms(result), bins=40, color=RIGHT, alpha=0.85)
-    axes.set(xlabel="latency, ms", ylabel="requests", xlim=(0, None))
+    axes.hist(_judged_latency_ms(result), bins=40, color=RIGHT, alpha=0.85, log=True)
+    axes.set(xlabel="latency, ms", ylabel="requests", xlim=(0, None), ylim=(0.7, None))
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def throughput(axes: Axes, result: RunResult) -> None:
@@ -88,7 +92,7 @@ def throughput(axes: Axes, result: RunResult) -> None:
     axes.stairs(np.histogram(due_s, edges)[0], edges, color=LIMIT, linewidth=1.5, label="due")
     axes.stairs(np.histogram(done_s, edges)[0], edges, fill=True, color=RIGHT, alpha=0.35, label="rightly answered")
     axes.axvspan(first_s, 0, color=FAINT, alpha=0.35, linewidth=0, label="warm-up")
-    axes.set(xlabel="s after the warm-up", ylabel="requests per second", ylim=(0, None))
+    axes.set(xlabel="s after the warm-up", ylabel="requests per second", ylim=(0, None), xlim=(first_s, None))
     _legend_above(axes)
 
 

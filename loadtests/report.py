@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 PICTURES: tuple[tuple[str, str, plots.Plot], ...] = (
     ("Latency over time", "A slope means a growing queue; a comb means a server that stalls.", plots.latency_over_time),
     ("Share of requests answered in time", "The curve must pass left of each limit.", plots.cumulative),
-    ("Histogram of latencies", "Two humps are two kinds of request, or a queue and none.", plots.histogram),
+    ("Histogram of latencies", "Counts are logarithmic, so that a few slow requests can be seen.", plots.histogram),
     ("Throughput", "Answers that trail what was due show a server that falls behind.", plots.throughput),
 )
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     settings = settings_from(options, slo.load)
     images_count = len(find_images(settings.images))
     due_ns = _schedule(settings)
-    require_ready(settings.url)
+    require_ready(settings.url, settings.task)
     console = Console()
     interruption = Interruption()
     with interruption.listen():
@@ -65,20 +66,19 @@ def prepare_output(folder: Path) -> None:
         ) from None
 
 
-def require_ready(url: str) -> None:
-    """Return when the server says it is ready, within READY_TIMEOUT_S. Raises ServerNotReadyError."""
+def require_ready(url: str, task: str) -> None:
+    """Return when the server says it is ready and knows the model. Raises ServerNotReadyError.
+
+    Each question has READY_TIMEOUT_S to be answered.
+    """
     try:
-        transport = GrpcTransport(url, timeout_s=READY_TIMEOUT_S)
-        try:
+        with closing(GrpcTransport(url, timeout_s=READY_TIMEOUT_S)) as transport:
             ready = transport.server_ready()
-        finally:
-            transport.close()
+            transport.config(task)
     except FoveaError as error:
-        raise ServerNotReadyError(f"No server answers at {url} ({error}): start it or mend --url.") from None
+        raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:
-        raise ServerNotReadyError(
-            f"No ready server at {url}: start it, wait until its models are loaded, or mend --url."
-        )
+        raise ServerNotReadyError(f"the server at {url} is not ready: wait until its models are loaded.")
 
 
 def write_reports(result: RunResult) -> None:

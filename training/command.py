@@ -21,7 +21,8 @@ def load_config(overrides: list[str]) -> TrainingConfig:
     try:
         with initialize_config_module("training.conf", version_base="1.3"):
             composed = compose("config", overrides)
-        config = OmegaConf.to_object(composed)
+        # Hydra lets "+key=value" add keys; merging into the types themselves does not.
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainingConfig), composed))
     except (HydraException, OmegaConfBaseException) as error:
         raise TrainingError(one_sentence(error)) from error
     assert isinstance(config, TrainingConfig)  # noqa: S101 - the schema is that class

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,8 @@ from torch.utils.data import Dataset, Sampler
 
 from tasks import TaskSpec
 from tasks.errors import ImageError
-from tasks.imaging import decode, fit
+from tasks.held_out import read_mask
+from tasks.imaging import fit
 from tasks.processing import preprocess
 from training.augmentation import build_augmentation
 from training.config import AugmentationConfig
@@ -37,18 +37,6 @@ class FittedSample:
     field_of_view: Plane
 
 
-def read_mask(path: Path) -> npt.NDArray[np.bool_]:
-    """Return a published mask as bool (height, width): brighter than half is set, whatever the file's palette.
-
-    Raises:
-        DataError: the file is not a readable picture.
-    """
-    try:
-        return np.asarray(decode(path.read_bytes())[:, :, 0] >= 128)
-    except (ImageError, OSError) as error:
-        raise DataError(f"mask {path} cannot be read: {error}") from error
-
-
 def fit_sample(sample: Sample, task: TaskSpec) -> FittedSample:
     """Fit a sample's picture and masks exactly as serving fits the picture.
 
@@ -57,12 +45,12 @@ def fit_sample(sample: Sample, task: TaskSpec) -> FittedSample:
     """
     try:
         network_input = preprocess(sample.image.read_bytes(), task)
+        masks = {path: read_mask(path) for path in (sample.vessels, sample.field_of_view)}
     except (ImageError, OSError) as error:
         raise DataError(f"picture {sample.image} cannot be used: {error}") from error
     geometry = network_input.geometry
     planes = []
-    for path in (sample.vessels, sample.field_of_view):
-        mask = read_mask(path)
+    for path, mask in masks.items():
         if mask.shape != (geometry.height_px, geometry.width_px):
             raise DataError(f"mask {path} has {mask.shape} rows and columns and its picture another size")
         planes.append(fit(np.where(mask, 255, 0).astype(np.uint8), geometry, task.size_px))

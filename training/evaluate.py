@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from tasks import TaskSpec
+from tasks.held_out import read_mask
 from tasks.metrics import confusion, roc_auc
 from tasks.processing import Prediction, postprocess, preprocess
-from training.datasets import read_mask
 from training.serving_module import ServingModule
 from training.sources import Sample
 

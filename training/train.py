@@ -15,6 +15,7 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from tasks import TaskSpec, get_task
+from tasks.held_out import FOLDER as HELD_OUT
 from training.config import TrainingConfig, check_config
 from training.datasets import Batch, CropDataset, EpochSampler, WholeDataset, fit_sample
 from training.errors import ConfigError, TrainingError
@@ -31,7 +32,6 @@ from training.weights import ModelCard, save_card, save_weights
 
 CHECKPOINT = "checkpoint.ckpt"
 INTERRUPTED = "interrupted.ckpt"
-HELD_OUT = "held_out"
 
 
 def train(config: TrainingConfig, console: Console) -> Path:
@@ -159,7 +159,7 @@ def _keep_held_out(item: Evaluated, folder: Path) -> None:
     """Hand the picture, its masks and the offline prediction on to the stages that follow."""
     for part, source in (
         ("images", item.sample.image),
-        ("vessels", item.sample.vessels),
+        ("truth", item.sample.vessels),
         ("field_of_view", item.sample.field_of_view),
     ):
         (folder / part).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -68,8 +67,11 @@ class StartedServer:
         self.url = f"127.0.0.1:{int(self.process.stdout.readline())}"
 
     def end(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        """Kill it, as a crash or a lost node would; a second call does nothing."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 @pytest.fixture

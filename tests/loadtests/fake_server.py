@@ -4,13 +4,12 @@ A process of its own: the tests' process must stay free of gevent, and a server 
 """
 
 import argparse
-import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
+from tritonclient.grpc import model_config_pb2
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
 
@@ -28,9 +27,12 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def ServerReady(self, request: Any, context: Any) -> Any:  # noqa: N802
         return messages.ServerReadyResponse(ready=not self.options.not_ready)
 
+    def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.name != "vessels":
+            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
+        return messages.ModelConfigResponse(config=model_config_pb2.ModelConfig(name="vessels"))
+
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
-        if request.model_name != "vessels":
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.model_name}' is not found")
         time.sleep(self.options.delay_s + self._stall_left_s())
         return self._answer()
 
@@ -53,7 +55,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
-    for name in ("--delay-s", "--stall-s", "--die-after-s"):
+    for name in ("--delay-s", "--stall-s"):
         parser.add_argument(name, type=float, default=0.0)
     parser.add_argument("--stall-every-s", type=float, default=3.0)
     parser.add_argument("--wrong-answer", action="store_true")
@@ -67,8 +69,6 @@ def main() -> None:
     services.add_GRPCInferenceServiceServicer_to_server(FakeTriton(options), server)
     port = server.add_insecure_port(f"127.0.0.1:{options.port}")
     server.start()
-    if options.die_after_s:
-        threading.Timer(options.die_after_s, os._exit, args=(1,)).start()
     print(port, flush=True)  # noqa: T201
     server.wait_for_termination()
 

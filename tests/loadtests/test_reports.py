@@ -10,12 +10,16 @@ from loadtests.summary import summary_text
 OBJECTIVE_COUNT = 6
 
 
+def _tree(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)  # noqa: S314
+
+
 def _cases(text: str) -> dict[str, ElementTree.Element]:
-    return {case.attrib["name"]: case for case in ElementTree.fromstring(text).iter("testcase")}
+    return {case.attrib["name"]: case for case in _tree(text).iter("testcase")}
 
 
 def _suite(text: str) -> ElementTree.Element:
-    return next(ElementTree.fromstring(text).iter("testsuite"))
+    return next(_tree(text).iter("testsuite"))
 
 
 def test_junit_of_a_passed_run_has_a_case_an_objective_and_no_failure(make_rows, make_result) -> None:

@@ -49,7 +49,7 @@ class View:
 
     def to_px(self, points_deg: NDArray[np.float64]) -> NDArray[np.float64]:
         """Image coordinates (n, 2) in pixels, x first; the first pixel spans 0 to 1."""
-        return (points_deg - np.asarray(self.centre_deg)) * self.px_per_deg + self.size_px / 2
+        return np.asarray((points_deg - np.asarray(self.centre_deg)) * self.px_per_deg + self.size_px / 2)
 
     def grid_deg(self, about_deg: tuple[float, float]) -> tuple[Plane, Plane]:
         """x (1, size) and y (size, 1) of every pixel's centre in degrees, seen from `about_deg`."""
@@ -76,7 +76,7 @@ def draw_subject(rng: np.random.Generator) -> Subject:
         disc_pallor=rng.uniform(0.6, 1.3),
         cup_to_disc=rng.uniform(0.3, 0.6),
         fovea_deg=(rng.uniform(14.5, 16.5), rng.uniform(0.8, 2.4)),
-        vein_radius_deg=rng.uniform(0.22, 0.28),
+        vein_radius_deg=rng.uniform(0.235, 0.30),
         artery_to_vein=rng.uniform(0.68, 0.82),
         tortuosity=rng.uniform(0.6, 1.5),
         vessel_contrast=rng.uniform(0.85, 1.2),

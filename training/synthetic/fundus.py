@@ -18,8 +18,8 @@ from training.synthetic.vessel_tree import grow_vessels
 
 Eye = Literal["L", "R"]
 SMALLEST_PX = 128
-VEIN_ABSORPTION_RGB = (0.52, 0.90, 0.45)
-ARTERY_ABSORPTION_RGB = (0.24, 0.84, 0.40)
+VEIN_ABSORPTION_RGB = (0.58, 1.05, 0.52)
+ARTERY_ABSORPTION_RGB = (0.27, 0.96, 0.46)
 # The red channel follows the light most: real fields turn from orange to olive brown where the flash fades.
 LIGHT_EXPONENT_RGB = (1.25, 0.95, 0.6)
 
@@ -39,7 +39,8 @@ def generate_fundus(seed: int, *, size_px: int = 640, eye: Eye = "R") -> Fundus:
     Both eyes of a seed share calibre, colour, disc and camera but not the vessels' course. Another `size_px` gives the
     same eye, sampled anew. Vessels never leave the field of view.
 
-    Raises ValueError for a negative seed, a size below 128 pixels or an eye other than "L" and "R".
+    Raises:
+        ValueError: a negative seed, a size below 128 pixels, or an eye other than "L" and "R".
     """
     _check(seed, size_px, eye)
     subject = draw_subject(np.random.default_rng([seed, 0]))
@@ -68,8 +69,9 @@ def _shine_through(light: Colour, layers: VesselLayers, subject: Subject) -> Non
     """Take from `light`, in place, what the blood above the retina absorbs; add the walls' glint."""
     contrast = subject.vessel_contrast
     for plane, vein, artery in zip(light, VEIN_ABSORPTION_RGB, ARTERY_ABSORPTION_RGB, strict=True):
-        plane *= np.exp(np.float32(-contrast * vein) * layers.veins - np.float32(contrast * artery) * layers.arteries)
-        plane *= 1.0 + np.float32(0.5 * artery) * layers.reflex
+        blood = np.float32(contrast * vein) * layers.veins + np.float32(contrast * artery) * layers.arteries
+        glint = 1.0 + np.float32(0.7 * artery) * layers.reflex
+        np.multiply(plane, np.exp(-blood) * glint, out=plane)
 
 
 def _illuminate(light: Colour, subject: Subject, view: View, rng: np.random.Generator) -> None:
@@ -77,7 +79,7 @@ def _illuminate(light: Colour, subject: Subject, view: View, rng: np.random.Gene
     flash = _flash(view, rng)
     exposure = subject.exposure * rng.uniform(0.93, 1.08)
     for plane, exponent in zip(light, LIGHT_EXPONENT_RGB, strict=True):
-        plane *= np.float32(exposure) * flash ** np.float32(exponent)
+        np.multiply(plane, np.float32(exposure) * flash ** np.float32(exponent), out=plane)
 
 
 def _flash(view: View, rng: np.random.Generator) -> Plane:
@@ -110,7 +112,7 @@ def _photograph(light: Colour, aperture: Plane, view: View, rng: np.random.Gener
     planes = []
     for plane in light:
         seen = cv2.GaussianBlur(0.96 * plane + 0.04 * _stray(plane), (0, 0), focus_px) * aperture
-        grey = 255.0 * np.tanh(seen) + _sensor_noise(seen, view, rng) * (aperture > 0)
+        grey = 255.0 * np.tanh(seen) + _sensor_noise(seen, rng) * (aperture > 0)
         planes.append(np.clip(np.rint(grey + black), 0, 255).astype(np.uint8))
     return np.stack(planes, axis=-1)
 
@@ -122,7 +124,7 @@ def _stray(plane: Plane) -> Plane:
     return np.asarray(cv2.resize(spread, plane.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _sensor_noise(plane: Plane, view: View, rng: np.random.Generator) -> Plane:
+def _sensor_noise(plane: Plane, rng: np.random.Generator) -> Plane:
     """Shot noise in grey levels, softened a little as a colour filter's interpolation softens it."""
     noise = cv2.GaussianBlur(rng.standard_normal(plane.shape, dtype=np.float32), (0, 0), 0.6)
     return np.asarray(noise * (1.5 + 6.0 * np.sqrt(np.clip(plane, 0.0, 1.0))), np.float32)

@@ -37,7 +37,7 @@ def paint_retina(subject: Subject, view: View, rng: np.random.Generator) -> Colo
 def _tint(colour: Colour, amount: Plane, gain_rgb: tuple[float, float, float]) -> None:
     """Multiply each channel by 1 + gain * amount, in place."""
     for plane, gain in zip(colour, gain_rgb, strict=True):
-        plane *= np.float32(1.0) + np.float32(gain) * amount
+        np.multiply(plane, np.float32(1.0) + np.float32(gain) * amount, out=plane)
 
 
 def _pigment(subject: Subject, view: View, rng: np.random.Generator) -> Colour:
@@ -49,7 +49,9 @@ def _pigment(subject: Subject, view: View, rng: np.random.Generator) -> Colour:
     choroid = np.float32(0.11 * subject.tessellation) * np.maximum(np.tanh(mottle), -0.3) * patches
     hue = np.float32(0.07) * (smooth_noise(view, 7.0, rng) + 0.8 * smooth_noise(view, 2.4, rng))
     colour = np.empty((3, view.size_px, view.size_px), np.float32)
-    for plane, reflectance, red, turn in zip(colour, subject.reflectance_rgb, (1, 0.6, 0.2), (1, -0.3, -1), strict=True):
+    for plane, reflectance, red, turn in zip(
+        colour, subject.reflectance_rgb, (1, 0.6, 0.2), (1, -0.3, -1), strict=True
+    ):
         uneven = pigment + np.float32(red) * choroid + np.float32(turn) * hue
         plane[:] = np.float32(reflectance) * np.clip(1.0 + uneven, 0.4, 1.8)
     return colour
@@ -117,7 +119,8 @@ def _add_lesions(colour: Colour, view: View, rng: np.random.Generator) -> None:
 def _somewhere(view: View, reach: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """A point (2,) within `reach` of the field's radius, in degrees."""
     distance_deg, angle_rad = view.radius_deg * reach * math.sqrt(rng.random()), rng.uniform(-math.pi, math.pi)
-    return np.asarray(view.centre_deg) + distance_deg * np.array([math.cos(angle_rad), math.sin(angle_rad)])
+    x_deg, y_deg = view.centre_deg
+    return np.array([x_deg + distance_deg * math.cos(angle_rad), y_deg + distance_deg * math.sin(angle_rad)])
 
 
 def _spot(
@@ -132,7 +135,7 @@ def _spot(
     axes_deg = radius_deg * np.array([stretch, 1.0])
     x, y = np.rint(view.to_px(at_deg) * 16 - 8).astype(int).tolist()
     wide, high = np.rint(axes_deg * view.px_per_deg * 16).astype(int).tolist()
-    cv2.ellipse(canvas, (x, y), (wide, high), rng.uniform(0, 180), 0, 360, 255, cv2.FILLED, cv2.LINE_AA, 4)
+    cv2.ellipse(canvas, (x, y), (wide, high), rng.uniform(0, 180), 0, 360, (255,), cv2.FILLED, cv2.LINE_AA, 4)
 
 
 def _soften(canvas: NDArray[np.uint8], view: View, ragged: Plane) -> Plane:

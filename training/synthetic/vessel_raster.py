@@ -6,13 +6,15 @@ and not a second opinion on it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from training.synthetic.anatomy import Plane, View
-from training.synthetic.vessel_tree import Kind, Vessel
+from training.synthetic.territory import Kind
+from training.synthetic.vessel_tree import Vessel
 
 FINER = 4
 SHIFT_BITS = 4
@@ -58,11 +60,11 @@ class _Run:
 def _runs(vessel: Vessel, view: View, strength: float) -> Iterator[_Run]:
     """`vessel` cut where its width on the fine canvas changes by a pixel; neighbours share a point."""
     points = np.rint((view.to_px(vessel.points_deg) * FINER - 0.5) * (1 << SHIFT_BITS)).astype(np.int32)
-    widths_px = np.maximum(np.rint(2 * vessel.radii_deg * view.px_per_deg * FINER).astype(int), 1)
+    widths_px = np.rint(2 * vessel.radii_deg * view.px_per_deg * FINER).astype(int)
     eccentricity = np.hypot(*(vessel.points_deg - np.asarray(view.centre_deg)).T) / view.radius_deg
-    depths = strength * np.sqrt(vessel.radii_deg / 0.34) * (1.0 - 0.35 * np.clip(eccentricity, 0.0, 1.0) ** 2)
+    depths = strength * (vessel.radii_deg / 0.32) ** 0.62 * (1.0 - 0.35 * np.clip(eccentricity, 0.0, 1.0) ** 2)
     cuts = [0, *(np.flatnonzero(np.diff(widths_px)) + 1), len(points)]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         depth = float(depths[start:stop].mean())
         yield _Run(vessel.kind, points[max(start - 1, 0) : stop], int(widths_px[start]), depth)
 
@@ -77,9 +79,11 @@ def _shrink(canvas: NDArray[np.uint8], view: View) -> Plane:
     return fine.astype(np.float32) / np.float32(255)
 
 
-def _stroke(canvas: NDArray[np.uint8], run: _Run, width: float, value: float) -> None:
+def _stroke(canvas: NDArray[np.uint8], run: _Run, width_share: float, value: float) -> None:
     level = int(np.clip(255 * value, 1, 255))
-    cv2.polylines(canvas, [run.points], False, level, max(round(width), 1), cv2.LINE_8, SHIFT_BITS)
+    # OpenCV draws an even thickness one pixel wider than asked, an odd one above 1 two pixels wider.
+    even = 2 * round((width_share * run.width_px - 1) / 2)
+    cv2.polylines(canvas, [run.points], False, (level,), max(even, 1), cv2.LINE_8, SHIFT_BITS)
 
 
 def _draw_kind(runs: Iterable[_Run], kind: Kind, view: View) -> NDArray[np.uint8]:
@@ -88,7 +92,7 @@ def _draw_kind(runs: Iterable[_Run], kind: Kind, view: View) -> NDArray[np.uint8
     own = [run for run in runs if run.kind == kind]
     for width, depth in PROFILE:
         for run in own:
-            _stroke(canvas, run, width * run.width_px, depth * run.depth)
+            _stroke(canvas, run, width, depth * run.depth)
     return canvas
 
 
@@ -97,5 +101,5 @@ def _draw_reflex(runs: Iterable[_Run], view: View) -> NDArray[np.uint8]:
     canvas = _canvas(view)
     for run in runs:
         if run.width_px > 2.5 * FINER:
-            _stroke(canvas, run, 0.33 * run.width_px, run.depth * (1.0 if run.kind == "artery" else 0.2))
+            _stroke(canvas, run, 0.4, run.depth * (1.0 if run.kind == "artery" else 0.2))
     return canvas

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.synthetic.anatomy import Subject, View
+from training.synthetic.territory import KINDS, Kind, Territory
 
-Kind = Literal["artery", "vein"]
 STEP_DEG = 0.15
-CELL_DEG = 0.4
 EXIT_DEG = 3.0
 """How far beyond the field a vessel is followed, so that it does not taper in sight."""
 THINNEST_DEG = 0.048
@@ -72,39 +71,9 @@ class _Tip:
     track: list[tuple[float, float, float]] = field(default_factory=list)
 
 
-class _Territory:
-    """Which vessel holds each cell of the retina: 0 is free."""
-
-    def __init__(self, view: View) -> None:
-        reach_deg = view.radius_deg + 12.0
-        self._origin_deg = (view.centre_deg[0] - reach_deg, view.centre_deg[1] - reach_deg)
-        cells = int(2 * reach_deg / CELL_DEG) + 1
-        self._labels = {kind: np.zeros((cells, cells), np.int32) for kind in ("artery", "vein")}
-
-    def _cell(self, x_deg: float, y_deg: float) -> tuple[int, int]:
-        column = int((x_deg - self._origin_deg[0]) / CELL_DEG)
-        return max(int((y_deg - self._origin_deg[1]) / CELL_DEG), 0), max(column, 0)
-
-    def claim(self, tip: _Tip) -> None:
-        row, column = self._cell(tip.x_deg, tip.y_deg)
-        self._labels[tip.kind][row : row + 1, column : column + 1] = tip.label
-
-    def holder(self, kind: Kind, x_deg: float, y_deg: float) -> int:
-        row, column = self._cell(x_deg, y_deg)
-        held = self._labels[kind][row : row + 1, column : column + 1]
-        return int(held[0, 0]) if held.size else 0
-
-    def crowding(self, x_deg: float, y_deg: float, reach_deg: float) -> int:
-        """Cells held by any vessel within a square of `reach_deg` about a point."""
-        row, column = self._cell(x_deg, y_deg)
-        reach = max(int(reach_deg / CELL_DEG), 1)
-        window = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-        return sum(int(np.count_nonzero(labels[window])) for labels in self._labels.values())
-
-
 def grow_vessels(subject: Subject, view: View, rng: np.random.Generator) -> list[Vessel]:
     """Every vessel that crosses `view`, thickest roots first."""
-    territory = _Territory(view)
+    territory = Territory(view)
     waiting = [(-tip.radius_deg, order, tip) for order, tip in enumerate(_roots(subject, rng), 1)]
     heapq.heapify(waiting)
     grown: list[Vessel] = []
@@ -129,7 +98,7 @@ def _finished(tip: _Tip) -> Vessel:
 def _roots(subject: Subject, rng: np.random.Generator) -> Iterator[_Tip]:
     """An artery and a vein for each quadrant, and small vessels that leave the disc sideways."""
     for side in (-1, 1):
-        for kind in ("artery", "vein"):
+        for kind in KINDS:
             radius_deg = subject.vein_radius_deg * (subject.artery_to_vein if kind == "artery" else 1.0)
             arcade = _Course("arcade", side=side, flattening=rng.uniform(0.55, 0.85), pull_per_deg=0.4)
             yield _root(kind, arcade, side * rng.uniform(1.2, 1.7), radius_deg * rng.uniform(0.9, 1.1), rng)
@@ -137,8 +106,9 @@ def _roots(subject: Subject, rng: np.random.Generator) -> Iterator[_Tip]:
             yield _root(kind, nasal, side * rng.uniform(1.4, 2.1), radius_deg * rng.uniform(0.55, 0.85), rng)
     for _ in range(int(rng.integers(3, 7))):
         bearing_rad = float(rng.choice([0.0, math.pi]) + rng.uniform(-0.7, 0.7))
-        kind = "artery" if rng.random() < 0.5 else "vein"
-        yield _root(kind, _Course("bearing", bearing_rad), bearing_rad, rng.uniform(0.08, 0.15), rng)
+        yield _root(
+            KINDS[int(rng.integers(2))], _Course("bearing", bearing_rad), bearing_rad, rng.uniform(0.08, 0.15), rng
+        )
 
 
 def _root(kind: Kind, course: _Course, heading_rad: float, radius_deg: float, rng: np.random.Generator) -> _Tip:
@@ -146,7 +116,7 @@ def _root(kind: Kind, course: _Course, heading_rad: float, radius_deg: float, rn
     return _Tip(kind, course, x_deg, y_deg, heading_rad, radius_deg)
 
 
-def _grow(tip: _Tip, territory: _Territory, subject: Subject, view: View, rng: np.random.Generator) -> Iterator[_Tip]:
+def _grow(tip: _Tip, territory: Territory, subject: Subject, view: View, rng: np.random.Generator) -> Iterator[_Tip]:
     """Walk `tip` to its end, yielding the branches it sends out on the way."""
     to_fork_deg = rng.uniform(1.0, 4.0)
     while True:
@@ -154,7 +124,7 @@ def _grow(tip: _Tip, territory: _Territory, subject: Subject, view: View, rng: n
         if len(tip.track) > 1 and _ends(tip, territory, subject, view):
             return
         _step(tip, subject, rng)
-        territory.claim(tip)
+        territory.claim(tip.kind, tip.x_deg, tip.y_deg, tip.label)
         to_fork_deg -= STEP_DEG
         if to_fork_deg <= 0 and tip.radius_deg > 1.15 * THINNEST_DEG:
             child = _fork(tip, territory, subject, rng)
@@ -175,7 +145,7 @@ def _step(tip: _Tip, subject: Subject, rng: np.random.Generator) -> None:
     tip.radius_deg -= (0.0016 + 0.006 * tip.radius_deg) * STEP_DEG
 
 
-def _ends(tip: _Tip, territory: _Territory, subject: Subject, view: View) -> bool:
+def _ends(tip: _Tip, territory: Territory, subject: Subject, view: View) -> bool:
     """Too thin, out of sight, at the avascular fovea, or about to run into a vessel of its own kind."""
     if tip.radius_deg < THINNEST_DEG:
         return True
@@ -190,7 +160,7 @@ def _ends(tip: _Tip, territory: _Territory, subject: Subject, view: View) -> boo
     return territory.holder(tip.kind, ahead_x_deg, ahead_y_deg) not in (0, tip.label, tip.parent)
 
 
-def _fork(tip: _Tip, territory: _Territory, subject: Subject, rng: np.random.Generator) -> _Tip | None:
+def _fork(tip: _Tip, territory: Territory, subject: Subject, rng: np.random.Generator) -> _Tip | None:
     """The side branch that leaves here, and `tip` thinned and turned for it; None where there is no room."""
     if math.hypot(tip.x_deg, tip.y_deg) < 0.8 * subject.disc_radius_deg:
         return None
@@ -202,7 +172,7 @@ def _fork(tip: _Tip, territory: _Territory, subject: Subject, rng: np.random.Gen
     side = _roomier_side(tip, territory, rng)
     if side == 0:
         return None
-    away_rad = _murray_angle_rad(tip.radius_deg, child_radius_deg, onward_radius_deg) * rng.uniform(0.7, 1.1)
+    away_rad = murray_angle_rad(tip.radius_deg, child_radius_deg, onward_radius_deg) * rng.uniform(0.7, 1.1)
     heading_rad = tip.heading_rad + side * away_rad
     course = _branch_course(tip, heading_rad, side, subject, rng)
     child = replace(
@@ -214,12 +184,12 @@ def _fork(tip: _Tip, territory: _Territory, subject: Subject, rng: np.random.Gen
         curvature_per_deg=0.0,
         track=[],
     )
-    tip.heading_rad -= side * _murray_angle_rad(tip.radius_deg, onward_radius_deg, child_radius_deg)
+    tip.heading_rad -= side * murray_angle_rad(tip.radius_deg, onward_radius_deg, child_radius_deg)
     tip.radius_deg = onward_radius_deg
     return child
 
 
-def _roomier_side(tip: _Tip, territory: _Territory, rng: np.random.Generator) -> int:
+def _roomier_side(tip: _Tip, territory: Territory, rng: np.random.Generator) -> int:
     """+1 or -1 for the emptier flank two degrees away, 0 where both are taken."""
     reach_deg = 0.95 + 1.5 * tip.radius_deg
     crowding = {}
@@ -232,7 +202,7 @@ def _roomier_side(tip: _Tip, territory: _Territory, rng: np.random.Generator) ->
     return best if crowding[best] < 2.0 else 0
 
 
-def _murray_angle_rad(parent_deg: float, own_deg: float, other_deg: float) -> float:
+def murray_angle_rad(parent_deg: float, own_deg: float, other_deg: float) -> float:
     """The least-work angle between a parent and the child of radius `own_deg`, from the three radii."""
     cosine = (parent_deg**4 + own_deg**4 - other_deg**4) / (2 * parent_deg**2 * own_deg**2)
     return math.acos(min(max(cosine, 0.3), 1.0))

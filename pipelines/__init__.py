@@ -1,0 +1,1 @@
+"""The loop closed: stages driven through their own front doors, and what they left put together."""

@@ -1,0 +1,147 @@
+"""The hand-written configurations, held to the TaskSpecs, to each other and to what export writes."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from export.artefact import INPUT_NAME, OUTPUT_NAME
+from export.formats import FORMATS
+from tasks import TASKS, TaskSpec
+
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+CONFIGS = sorted(REPOSITORY.glob("*/config.pbtxt")) + sorted(REPOSITORY.glob("*/configs/*.pbtxt"))
+# Fields that came after Triton 2.51 (24.10); the embedded server rejects a file that has one.
+TOO_NEW = ("max_inflight_requests", "model_metrics")
+every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+def parse(path: Path) -> Any:
+    return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
+
+
+def tensors(specs: Iterable[Any]) -> dict[str, tuple[int, list[int]]]:
+    return {spec.name: (spec.data_type, list(spec.dims)) for spec in specs}
+
+
+def with_batch(config: Any, specs: Iterable[Any]) -> dict[str, tuple[int, list[int]]]:
+    batch = [-1] if config.max_batch_size else []
+    return {name: (kind, batch + dims) for name, (kind, dims) in tensors(specs).items()}
+
+
+def fits(given: list[int], taken: list[int]) -> bool:
+    return len(given) == len(taken) and all(-1 in pair or pair[0] == pair[1] for pair in zip(given, taken, strict=True))
+
+
+@every_config
+def test_parses_and_is_named_after_its_folder(path: Path) -> None:
+    config = parse(path)
+    model = path.parent if path.name == "config.pbtxt" else path.parents[1]
+    assert config.name == model.name
+
+
+@every_config
+def test_loads_in_the_container_as_well(path: Path) -> None:
+    text = path.read_text()
+    assert not [field for field in TOO_NEW if re.search(rf"^\s*{field}", text, re.MULTILINE)]
+    assert parse(path).backend in ("", "python", "onnxruntime", "pytorch", "tensorrt", "openvino")
+    assert "pytriton" not in text
+
+
+@every_config
+def test_says_why(path: Path) -> None:
+    assert path.read_text().count("#") >= 2
+
+
+@every_config
+def test_names_only_files_that_are_there_or_exported(path: Path) -> None:
+    config = parse(path)
+    if config.platform == "ensemble":
+        assert not config.default_model_filename
+    elif config.backend == "python":
+        assert (REPOSITORY / config.name / "1" / "model.py").is_file()
+    else:
+        assert config.default_model_filename in {export_format.file_name for export_format in FORMATS.values()}
+
+
+@every_task
+def test_every_format_is_served_by_a_profile(task: TaskSpec) -> None:
+    network = REPOSITORY / f"{task.name}_network"
+    named = {parse(path).default_model_filename for path in [network / "config.pbtxt", *network.glob("configs/*")]}
+    assert named == {export_format.file_name for export_format in FORMATS.values()}
+
+
+@every_task
+def test_profiles_of_a_model_have_the_same_tensors(task: TaskSpec) -> None:
+    network = REPOSITORY / f"{task.name}_network"
+    default = parse(network / "config.pbtxt")
+    for path in network.glob("configs/*"):
+        assert tensors(parse(path).input) == tensors(default.input), path.name
+        assert tensors(parse(path).output) == tensors(default.output), path.name
+        assert parse(path).max_batch_size == default.max_batch_size, path.name
+
+
+@every_task
+def test_network_takes_and_gives_what_the_task_says(task: TaskSpec) -> None:
+    config = parse(REPOSITORY / f"{task.name}_network" / "config.pbtxt")
+    uint8 = model_config_pb2.TYPE_UINT8
+    assert tensors(config.input) == {INPUT_NAME: (uint8, [task.size_px, task.size_px, 3])}
+    assert tensors(config.output) == {OUTPUT_NAME: (uint8, [task.size_px, task.size_px])}
+    assert config.HasField("dynamic_batching")
+    assert [warmup.batch_size for warmup in config.model_warmup] == [1, config.max_batch_size]
+
+
+@every_task
+def test_ensemble_is_wired_end_to_end(task: TaskSpec) -> None:
+    """Every tensor is produced once before it is used, and both ends agree on type and shape."""
+    ensemble = parse(REPOSITORY / task.name / "config.pbtxt")
+    known = with_batch(ensemble, ensemble.input)
+    for step in ensemble.ensemble_scheduling.step:
+        config = parse(REPOSITORY / step.model_name / "config.pbtxt")
+        takes, gives = with_batch(config, config.input), with_batch(config, config.output)
+        assert set(step.input_map) == set(takes), f"{step.model_name} needs all of its inputs"
+        for name, source in step.input_map.items():
+            assert known[source][0] == takes[name][0], f"{step.model_name}.{name} has another type than {source}"
+            assert fits(known[source][1], takes[name][1]), f"{step.model_name}.{name} has another shape than {source}"
+        for name, target in step.output_map.items():
+            assert target not in known, f"{target} is produced twice"
+            known[target] = gives[name]
+    for name, (kind, dims) in with_batch(ensemble, ensemble.output).items():
+        assert known[name][0] == kind
+        assert fits(known[name][1], dims)
+
+
+@every_task
+def test_ensemble_describes_the_task(task: TaskSpec) -> None:
+    parameters = parse(REPOSITORY / task.name / "config.pbtxt").parameters
+    said = {name: parameter.string_value for name, parameter in parameters.items()}
+    assert said["task"] == task.name
+    assert said["kind"] == task.kind
+    assert json.loads(said["classes"]) == [{"name": info.name, "colour": list(info.colour)} for info in task.classes]
+    assert int(said["max_image_bytes"]) == task.limits.max_bytes
+    assert int(said["max_pixels"]) == task.limits.max_pixels
+
+
+@every_task
+def test_processing_models_know_their_task(task: TaskSpec) -> None:
+    for part in ("preprocess", "postprocess"):
+        config = parse(REPOSITORY / f"{task.name}_{part}" / "config.pbtxt")
+        assert config.parameters["task"].string_value == task.name
+        assert config.max_batch_size == 0
+
+
+def test_no_model_stands_beside_the_tasks() -> None:
+    parts = ("", "_preprocess", "_network", "_postprocess")
+    expected = {task + part for task in TASKS for part in parts}
+    assert {path.parent.name for path in REPOSITORY.glob("*/config.pbtxt")} == expected
+
+
+def test_wiring_test_notices_a_wrong_shape() -> None:
+    assert not fits([-1, 512, 512], [-1, 512, 511])
+    assert not fits([1, 512], [1, 512, 512])

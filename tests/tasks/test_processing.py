@@ -1,0 +1,87 @@
+"""What surrounds the network, for every task."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks import TASKS, FieldOfView, TaskSpec, UnknownTaskError, get_task
+from tasks.errors import ShapeError
+from tasks.imaging import Geometry, overlay
+from tasks.processing import postprocess, prepare, preprocess
+
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+
+
+def disc_picture(height_px: int = 300, width_px: int = 400) -> np.ndarray:
+    rows, columns = np.mgrid[:height_px, :width_px]
+    inside = (rows - height_px / 2) ** 2 + (columns - width_px / 2) ** 2 < (0.45 * height_px) ** 2
+    return np.where(inside[:, :, None], np.array([180, 90, 40]), 0).astype(np.uint8)
+
+
+@every_task
+def test_network_input_has_the_networks_size(task: TaskSpec) -> None:
+    fitted = prepare(disc_picture(), task)
+    assert fitted.pixels.shape == (task.size_px, task.size_px, 3)
+    assert fitted.field_of_view.shape == (task.size_px, task.size_px)
+    assert set(np.unique(fitted.field_of_view)) <= {0, 1}
+
+
+@every_task
+def test_answer_has_the_pictures_size_and_respects_the_field_of_view(task: TaskSpec) -> None:
+    picture = disc_picture()
+    fitted = prepare(picture, task)
+    everything = np.full((task.size_px, task.size_px), 255, np.uint8)
+    answer = postprocess(everything, fitted.field_of_view, fitted.geometry, task)
+    assert answer.mask.shape == answer.probability.shape == picture.shape[:2]
+    if task.field_of_view is FieldOfView.FUNDUS:
+        disc = picture.any(axis=2)
+        assert (answer.mask[disc] == 1).mean() > 0.98
+        assert (answer.mask[~disc] == 1).mean() < 0.03
+
+
+@every_task
+def test_threshold_decides(task: TaskSpec) -> None:
+    level = int(np.ceil(task.threshold * 255))
+    geometry = Geometry(task.size_px, task.size_px, 0, 0, task.size_px)
+    plane = np.full((task.size_px, task.size_px), level, np.uint8)
+    view = np.ones_like(plane)
+    assert postprocess(plane, view, geometry, task).mask.all()
+    assert not postprocess(plane - 1, view, geometry, task).mask.any()
+
+
+@every_task
+def test_encoded_and_decoded_pictures_give_the_same_input(task: TaskSpec) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(disc_picture()).save(buffer, "PNG")
+    assert np.array_equal(preprocess(buffer.getvalue(), task).pixels, prepare(disc_picture(), task).pixels)
+
+
+@every_task
+def test_planes_must_agree(task: TaskSpec) -> None:
+    with pytest.raises(ShapeError, match="field of view"):
+        postprocess(np.zeros((4, 4), np.uint8), np.zeros((5, 5), np.uint8), Geometry(4, 4, 0, 0, 4), task)
+
+
+@every_task
+def test_overlay_tints_the_foreground_only(task: TaskSpec) -> None:
+    picture = disc_picture()
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    mask[100:120] = 1
+    drawn = overlay(picture, mask, task.classes)
+    assert np.array_equal(drawn[mask == 0], picture[mask == 0])
+    assert not np.array_equal(drawn[mask == 1], picture[mask == 1])
+
+
+def test_overlay_refuses_what_does_not_fit() -> None:
+    classes = get_task("vessels").classes
+    with pytest.raises(ShapeError, match="equal"):
+        overlay(disc_picture(), np.zeros((2, 2), np.uint8), classes)
+    with pytest.raises(ShapeError, match="class 2"):
+        overlay(disc_picture(), np.full((300, 400), 2, np.uint8), classes)
+
+
+def test_unknown_task_names_the_known_ones() -> None:
+    with pytest.raises(UnknownTaskError, match="vessels"):
+        get_task("vesels")
