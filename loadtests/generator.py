@@ -23,20 +23,22 @@ POLL_S = 0.1
 START_ALLOWANCE_S = 30.0
 # An interrupted run has three seconds; the report needs the rest of them.
 STOP_PATIENCE_S = 1.5
+# A closed terminal too: the generator has a session of its own and would go on without its parent.
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Locust exits with 1 when requests failed, which is a result and not a fault of the generator.
 CLEAN_EXITS = frozenset({0, 1})
 
 
 class Interruption:
-    """Whether SIGINT or SIGTERM has come since `listen` was entered."""
+    """Whether a signal that asks the process to end has come since `listen` was entered."""
 
     def __init__(self) -> None:
         self.signal_name = ""
 
     @contextmanager
     def listen(self) -> Iterator[None]:
-        """Note the two signals instead of dying of them, inside the block."""
-        former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Note the signals instead of dying of them, inside the block."""
+        former = {number: signal.signal(number, self._note) for number in END_SIGNALS}
         try:
             yield
         finally:

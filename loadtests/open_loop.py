@@ -65,6 +65,9 @@ class OpenLoop:
             stop.wait(delay_ns / NS_PER_S)
 
     def _send(self, index: int) -> None:
+        # Its turn came after the end of the run: it is recorded as unanswered already.
+        if index not in self._sent_ns:
+            return
         # Again, in its own greenlet: the wait for its turn is the generator's lag too.
         self._sent_ns[index] = self._now_ns()
         self._finish(index, self._ask(index))

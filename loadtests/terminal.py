@@ -60,10 +60,12 @@ def print_result(console: Console, result: RunResult) -> None:
     outcome = result.verdict.outcome
     console.print(_table(result))
     for sentence in (*result.verdict.invalid_reasons, *result.remarks()):
-        console.print(sentence, markup=False)
+        console.print(sentence, markup=False, soft_wrap=True)
     for message, count in result.measured.errors_by_message.items():
-        console.print(f"{count} x {message}", markup=False)
-    console.print(f"[bold {COLOURS[outcome]}]{outcome.value}[/]  report: {result.settings.out / 'report.html'}")
+        console.print(f"{count} x {message}", markup=False, soft_wrap=True)
+    console.print(
+        f"[bold {COLOURS[outcome]}]{outcome.value}[/]  report: {result.settings.out / 'report.html'}", soft_wrap=True
+    )
 
 
 def _table(result: RunResult) -> Table:

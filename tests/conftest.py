@@ -20,7 +20,7 @@ OFFLINE |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
 def door(*words: str, cwd: Path = ROOT, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
     """Run `python -m <words>` as a user would and return what came of it."""
     command = [sys.executable, "-m", *words]
-    return subprocess.run(command, cwd=cwd, env=OFFLINE, capture_output=True, text=True, timeout=timeout_s)
+    return subprocess.run(command, check=False, cwd=cwd, env=OFFLINE, capture_output=True, text=True, timeout=timeout_s)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,15 @@ def load_config(overrides: list[str]) -> TrainingConfig:
     Raises:
         TrainingError: a key that does not exist, a value of the wrong type, a mandatory key without a value.
     """
+    # Hydra's syntax to add and remove keys goes round the types.
+    added = [word for word in overrides if word.startswith(("+", "~"))]
+    if added:
+        raise TrainingError(f"{added[0]} would add or remove a key; every key there is stands in training/config.py")
     register_schema()
     try:
         with initialize_config_module("training.conf", version_base="1.3"):
             composed = compose("config", overrides)
-        # Hydra lets "+key=value" add keys; merging into the types themselves does not.
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TrainingConfig), composed))
+        config = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise TrainingError(one_sentence(error)) from error
     assert isinstance(config, TrainingConfig)  # noqa: S101 - the schema is that class

@@ -1,0 +1,74 @@
+# Every target is a front door of a stage; logic lives behind the doors. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BUILD ?= build
+DATA ?=
+PROFILE ?= default
+RUN := .venv/bin/python -m
+
+INSTALLED := .venv/.installed
+$(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/install
+	@PYTHON=$(PYTHON) .ci/install
+	@touch $@
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@echo "  options: DATA=<CHASE_DB1 or DRIVE folder>  BUILD=<folder>  PROFILE=default|torchscript  PYTHON=<interpreter>"
+
+.PHONY: install
+install: $(INSTALLED) ## install everything into .venv, pinned and hashed
+
+.PHONY: demo
+demo: $(INSTALLED) ## the whole way: data, train, export, serve, infer, load-test, report
+	@$(RUN) pipelines demo --build "$(BUILD)" $(if $(DATA),--data "$(DATA)")
+
+.PHONY: test
+test: $(INSTALLED) ## every test, the fast ones first
+	@.venv/bin/pytest --durations=10
+
+.PHONY: test-fast
+test-fast: $(INSTALLED) ## the tests that neither train nor start a server
+	@.venv/bin/pytest -m "not slow"
+
+.PHONY: lint
+lint: $(INSTALLED) ## ruff, ruff format, mypy --strict, import-linter
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+.PHONY: format
+format: $(INSTALLED) ## let ruff format and mend what it can
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+.PHONY: train
+train: $(INSTALLED) ## train and evaluate on DATA
+	@$(RUN) training data.root="'$(or $(DATA),$(BUILD)/data/synthetic)'" out="'$(BUILD)/training/vessels'"
+
+.PHONY: export
+export: $(INSTALLED) ## export the trained model behind the parity gate and place the release
+	@$(RUN) export model="$(BUILD)/training/vessels" to="$(BUILD)/model_repository" work="$(BUILD)/export"
+
+.PHONY: serve
+serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC), 8002 (metrics) until Ctrl-C
+	@$(RUN) serving --repository "$(BUILD)/model_repository" --profile $(PROFILE) \
+		--http-port 8000 --grpc-port 8001 --metrics-port 8002
+
+.PHONY: load-test
+load-test: $(INSTALLED) ## load-test the server that `make serve` runs
+	@$(RUN) loadtests run --url 127.0.0.1:8001 --images "$(BUILD)/training/vessels/held_out/images" \
+		--out "$(BUILD)/loadtest"
+
+.PHONY: lock
+lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)
+	@uv pip compile pyproject.toml clients/python/pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-package fovea-client \
+		--quiet -o constraints.txt
+
+.PHONY: clean
+clean: ## remove what was built; the environment stays
+	@rm -rf "$(BUILD)"
