@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def _export(module: ServingModule, task: TaskSpec) -> Any:
     example = torch.zeros(2, task.size_px, task.size_px, 3, dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # the exporter prints its steps
+        # The exporter prints its steps, and torch warns of its own deprecated calls.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore", (FutureWarning, DeprecationWarning))
             program = torch.onnx.export(
                 module,
                 (example,),

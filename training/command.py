@@ -7,7 +7,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from training.config import TrainingConfig, one_sentence, register_schema
-from training.errors import TrainingError
+from training.errors import StoppedError, TrainingError
 from training.train import train
 
 
@@ -37,11 +37,14 @@ def run_training(overrides: list[str], console: Console) -> int:
     try:
         config = load_config(overrides)
         folder = train(config, console)
+    except StoppedError as stop:
+        console.print(str(stop), markup=False)
+        return 128 + stop.signal_number
     except TrainingError as error:
-        console.print(f"[red]error:[/red] {error}")
+        console.print(f"error: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("interrupted; continue with the same call and resume=<its out folder>")
+        console.print("interrupted before the training began")
         return 130
     console.print(f"model: {folder}")
     return 0

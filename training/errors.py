@@ -13,5 +13,13 @@ class DataError(TrainingError):
     """A data folder that is missing, incomplete or of no known layout."""
 
 
+class StoppedError(TrainingError):
+    """The run was told to stop by a signal, whose number is `signal_number`; what it had learnt is kept."""
+
+    def __init__(self, signal_number: int, folder: object) -> None:
+        super().__init__(f"stopped; continue with the same call and resume={folder}")
+        self.signal_number = signal_number
+
+
 class WeightsError(TrainingError):
     """A model folder that cannot be loaded."""

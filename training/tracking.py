@@ -1,6 +1,5 @@
 """The only place that knows MLflow: parameters, curves, metrics and the model's files of a run."""
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ class Run:
 
     def __init__(self, config: TrackingConfig, name: str) -> None:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # a training run tells nobody outside
+        os.environ["MLFLOW_LOGGING_LEVEL"] = "WARNING"  # its database's housekeeping is no news for anyone
         if config.uri.startswith("sqlite:///"):
             Path(config.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self.logger = MLFlowLogger(
@@ -27,8 +27,6 @@ class Run:
     @property
     def run_id(self) -> str:
         """Return MLflow's id of the run; the run is created by the first call."""
-        # MLflow sets its own level when it is imported; its database's housekeeping is no news for anyone.
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         return str(self.logger.run_id)
 
     def log_params(self, params: dict[str, Any]) -> None:

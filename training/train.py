@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from PIL import Image
 from rich.console import Console
 from torch.utils.data import DataLoader
@@ -18,7 +20,7 @@ from tasks import TaskSpec, get_task
 from tasks.held_out import FOLDER as HELD_OUT
 from training.config import TrainingConfig, check_config
 from training.datasets import Batch, CropDataset, EpochSampler, WholeDataset, fit_sample
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError, StoppedError, TrainingError
 from training.evaluate import Evaluated, evaluate, pooled_metrics
 from training.module import SegmentationModule
 from training.networks import build_network
@@ -97,9 +99,13 @@ def _fit(
     trainer = _trainer(config, folder, run, progress)
     try:
         trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint, weights_only=True)
-    except BaseException:
-        run.finish(succeeded=False)
-        raise
+    except SystemExit as stop:
+        # Lightning has saved the checkpoint and turned Ctrl-C and SIGTERM into an exit, the latter with status 0.
+        number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
+        raise StoppedError(number, folder) from stop
+    finally:
+        if not trainer.state.finished:
+            run.finish(succeeded=False)
     return module.network, progress.history
 
 

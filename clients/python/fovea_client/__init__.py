@@ -12,6 +12,7 @@ from fovea_client.errors import (
     InvalidRequestError,
     InvalidUrlError,
     ModelNotFoundError,
+    OutputError,
     ServerError,
     ServerUnavailableError,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "InvalidUrlError",
     "ModelNotFoundError",
     "ModelStatus",
+    "OutputError",
     "Segmentation",
     "ServerError",
     "ServerUnavailableError",

@@ -63,7 +63,7 @@ class Client:
             FoveaError: one of its other subclasses, see `fovea_client.errors`.
         """
         check_image(image)
-        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s, f"model {task!r} at {self._url}")
+        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._url, model=task)
         info = self._task(task, deadline)
         data = np.array([encode_image(image, max_bytes=info.max_image_bytes)], dtype=np.object_)
         started_s = time.perf_counter()
@@ -98,7 +98,7 @@ class Client:
 
     def classes(self, task: str = "vessels") -> tuple[ClassInfo, ...]:
         """The task's classes in mask order, asked of the server once and then remembered."""
-        return self._task(task, Deadline(self._timeout_s, f"model {task!r} at {self._url}")).classes
+        return self._task(task, Deadline(self._timeout_s, address=self._url, model=task)).classes
 
     def ready(self) -> bool:
         """Whether the server is live and ready; one that cannot be reached in time is not."""
@@ -109,7 +109,7 @@ class Client:
 
     def wait_until_ready(self, timeout_s: float) -> None:
         """Return once the server is ready; raises ServerUnavailableError when it is not within `timeout_s` seconds."""
-        deadline = Deadline(timeout_s, f"server {self._url}")
+        deadline = Deadline(timeout_s, address=self._url)
         reason: Exception | None = None
         while True:
             try:

@@ -3,23 +3,24 @@
 import math
 import time
 
-from fovea_client.errors import DeadlineExceededError, InvalidRequestError
+from fovea_client.errors import InvalidRequestError, from_status
 
 
 class Deadline:
-    """A point in time, `timeout_s` seconds from now; `subject` is what the error says was waited for."""
+    """A point in time, `timeout_s` seconds from now; `address` and `model` are what its error names."""
 
-    def __init__(self, timeout_s: float, subject: str) -> None:
+    def __init__(self, timeout_s: float, *, address: str, model: str | None = None) -> None:
         self._timeout_s = positive_s(timeout_s)
-        self._subject = subject
         self._end_s = time.monotonic() + self._timeout_s
+        self._address = address
+        self._model = model
 
     def remaining_s(self) -> float:
         """Seconds left, above 0; raises DeadlineExceededError when there are none."""
         remaining_s = self._end_s - time.monotonic()
         if remaining_s <= 0:
-            message = f"{self._subject}: no answer within {self._timeout_s:g} s; {DeadlineExceededError.advice}"
-            raise DeadlineExceededError(message)
+            reason = f"no answer within {self._timeout_s:g} s"
+            raise from_status("DEADLINE_EXCEEDED", reason, address=self._address, model=self._model)
         return remaining_s
 
 

@@ -7,7 +7,8 @@ FoveaError
 ├── ModelNotFoundError          the server has no such model (NOT_FOUND)
 ├── DeadlineExceededError       no answer in time (DEADLINE_EXCEEDED)
 ├── ServerUnavailableError      nobody answers, or not yet (UNAVAILABLE): worth another try later
-└── ServerError                 the server failed, or answered against its own contract (every other status)
+├── ServerError                 the server failed, or answered against its own contract (every other status)
+└── OutputError                 results cannot be written where they were asked for
 """
 
 from typing import ClassVar
@@ -60,6 +61,10 @@ class ServerError(FoveaError):
     """The server failed, or its answer does not follow the contract."""
 
     advice = "the server's log says more"
+
+
+class OutputError(FoveaError):
+    """Results cannot be written where they were asked for."""
 
 
 _BY_STATUS: dict[str, type[FoveaError]] = {

@@ -28,7 +28,7 @@ def encode_png(image: Image) -> bytes:
         raise ValueError(f"image is {image.dtype} of shape {image.shape}: pass uint8, HxW or HxWx3, not empty")
     height_px, width_px = image.shape[:2]
     header = struct.pack(">IIBBBBB", width_px, height_px, 8, _COLOUR_TYPE[image.ndim], 0, 0, 0)
-    pixels = zlib.compress(_filtered(image.reshape(height_px, -1)), _COMPRESSION_LEVEL)
+    pixels = zlib.compress(_filtered(image.reshape(height_px, -1)).data, _COMPRESSION_LEVEL)
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 

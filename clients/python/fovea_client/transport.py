@@ -35,7 +35,7 @@ _CHANNEL_ARGS: dict[str, int | str] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferResult:
-    """Arrays by output name, which are read-only views of the reply, and the version of the model that computed them."""
+    """Arrays by output name (read-only views of the reply) and the version of the model that computed them."""
 
     outputs: dict[str, Tensor]
     model_version: str
@@ -145,7 +145,7 @@ class GrpcTransport:
 
     def server_ready(self, *, timeout_s: float | None = None) -> bool:
         """Whether the server is live and ready; raises when it cannot be asked."""
-        deadline = Deadline(self._deadline_s(timeout_s), f"server {self.address}")
+        deadline = Deadline(self._deadline_s(timeout_s), address=self.address)
         with self._call():
             live = self._client.is_server_live(client_timeout=deadline.remaining_s())
             return bool(live and self._client.is_server_ready(client_timeout=deadline.remaining_s()))

@@ -1,0 +1,82 @@
+"""Images that never reach the wire."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fovea_client import Client, InvalidImageError
+
+REFUSED = [
+    (b"", "0 bytes"),
+    ("eye.png", "is a str: pass bytes, a pathlib.Path or a numpy array"),
+    (None, "is a NoneType"),
+    (np.zeros((4, 4, 3), np.float32), "dtype float32: pass uint8"),
+    (np.full((4, 4), np.nan), "dtype float64: pass uint8"),
+    (np.zeros((4, 4), bool), "dtype bool: pass uint8"),
+    (np.zeros(4, np.uint8), r"shape \(4,\): pass HxW"),
+    (np.zeros((4, 4, 1), np.uint8), r"shape \(4, 4, 1\): pass HxW"),
+    (np.zeros((4, 4, 4), np.uint8), r"shape \(4, 4, 4\): pass HxW"),
+    (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\): pass HxW"),
+    (np.zeros((0, 4), np.uint8), "holds no pixel"),
+    (np.zeros((0, 4, 3), np.uint8), "holds no pixel"),
+]
+
+
+@pytest.mark.parametrize(("image", "message"), REFUSED)
+def test_refused_before_anything_is_sent(server, client: Client, image, message: str) -> None:
+    with pytest.raises(InvalidImageError, match=message):
+        client.segment(image)
+    assert server.calls == []
+
+
+def test_a_missing_file_is_named(server, client: Client, tmp_path: Path) -> None:
+    with pytest.raises(InvalidImageError, match=r"nowhere\.png: cannot be read \(No such file or directory\)"):
+        client.segment(tmp_path / "nowhere.png")
+    assert server.calls == []
+
+
+def test_a_folder_and_an_empty_file_are_named(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(InvalidImageError, match="not a file; pass one image file"):
+        client.segment(tmp_path)
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(InvalidImageError, match=r"empty\.png: the file is 0 bytes"):
+        client.segment(tmp_path / "empty.png")
+
+
+def test_a_file_that_cannot_be_opened_is_named(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret.png"
+    path.write_bytes(b"x")
+
+    # Permissions bind no test that runs as root.
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(InvalidImageError, match=r"secret\.png: cannot be read \(Permission denied\)"):
+        client.segment(path)
+
+
+def test_the_servers_size_limit_holds_before_sending(server, client: Client, tmp_path: Path) -> None:
+    limit = int(server.parameters["max_image_bytes"])
+    path = tmp_path / "large.png"
+    path.write_bytes(bytes(limit + 1))
+    noise = np.random.default_rng(2).integers(0, 256, (400, 400, 3), dtype=np.uint8)
+    for image, subject in [(path, "large.png"), (bytes(limit + 1), "image"), (noise, "as PNG,")]:
+        with pytest.raises(InvalidImageError, match=rf"{subject} is \d+ bytes, the server takes {limit}"):
+            client.segment(image)
+    assert "ModelInfer" not in server.calls
+
+
+def test_a_file_of_exactly_the_limit_is_sent(server, client: Client, picture: np.ndarray) -> None:
+    data = cv2.imencode(".png", picture)[1].tobytes()
+    server.parameters["max_image_bytes"] = str(len(data))
+    client.segment(data)
+    assert server.payloads == [data]
+
+
+def test_a_server_without_a_limit_takes_any_size(server, client: Client) -> None:
+    del server.parameters["max_image_bytes"]
+    noise = np.random.default_rng(2).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(client.segment(noise).probability, noise[..., 0])
+    assert len(server.payloads[0]) > 4 * 1024 * 1024

@@ -1,0 +1,91 @@
+import gc
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+from fovea_client import Client, FoveaError, InvalidRequestError, encode_png
+from fovea_client.transport import GrpcTransport
+from tritonclient.grpc import service_pb2_grpc as services
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([b"jpeg\x00\x00"]), r"dtype \|S6: pass numbers, or bytes as dtype=object"),
+        (np.array(["text"]), "dtype <U4"),
+        (np.array([1 + 2j]), "dtype complex128"),
+        (np.zeros(2, ">f4"), "dtype >f4"),
+        (np.array([b"ok", None], dtype=object), "holds more than bytes"),
+        (b"bare", "is a bytes: pass a numpy array"),
+    ],
+)
+def test_arrays_that_would_arrive_changed_are_refused(server, array, message: str) -> None:
+    transport = GrpcTransport(server.address)
+    with pytest.raises(InvalidRequestError, match=message):
+        transport.infer("vessels", {"image": array})
+    transport.close()
+    assert server.calls == []
+
+
+def test_bytes_arrive_with_their_trailing_zeros(server, picture: np.ndarray) -> None:
+    data = encode_png(picture) + b"\x00\x00"
+    transport = GrpcTransport(server.address)
+    result = transport.infer("vessels", {"image": np.array([data], dtype=object)}, outputs=["mask"])
+    transport.close()
+    assert server.payloads == [data]
+    assert (set(result.outputs), result.model_version) == ({"mask"}, "3")
+
+
+def test_each_transport_has_a_connection_of_its_own(server) -> None:
+    transports = [GrpcTransport(server.address) for _ in range(3)]
+    for transport in transports:
+        assert transport.server_ready()
+        assert transport.server_ready()
+        transport.close()
+    assert len(server.peers) == 3
+
+
+def test_channel_arguments_of_the_caller_win(server) -> None:
+    small = GrpcTransport(server.address, channel_args=[("grpc.max_send_message_length", 10)])
+    with pytest.raises(Exception, match="larger than max"):
+        small.infer("vessels", {"image": np.array([bytes(100)], dtype=object)})
+    small.close()
+
+
+def test_closing_twice_and_forgetting_to_close_are_fine(server) -> None:
+    transport = GrpcTransport(server.address)
+    transport.close()
+    transport.close()
+    with pytest.raises(InvalidRequestError, match="is closed"):
+        transport.index()
+    GrpcTransport(server.address).server_ready()
+    gc.collect()
+
+
+def test_closing_under_a_running_call_ends_it_with_our_error(server) -> None:
+    server.delays_s["RepositoryIndex"] = 30
+    client = Client(server.address, timeout_s=20)
+    threading.Timer(0.2, client.close).start()
+    started_s = time.monotonic()
+    with pytest.raises(FoveaError):
+        client.models()
+    assert time.monotonic() - started_s < 5
+
+
+def test_a_server_that_starts_late_is_found_soon(server) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+    with ThreadPoolExecutor(2) as pool, Client(address, timeout_s=1) as client:
+        late = grpc.server(pool)
+        services.add_GRPCInferenceServiceServicer_to_server(server, late)
+        threading.Timer(2.0, lambda: (late.add_insecure_port(address), late.start())).start()
+        started_s = time.monotonic()
+        client.wait_until_ready(20)
+        # Refused attempts back off, but not for long: by default the third is seconds away.
+        assert 2 <= time.monotonic() - started_s < 3.5
+        late.stop(None).wait()

@@ -1,0 +1,115 @@
+"""A release is whole, named by its content and swapped in at one stroke."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from export.config import load_config
+from export.errors import ExportError, PlaceError
+from export.place import place, verify
+
+
+@pytest.fixture
+def artefacts(tmp_path: Path) -> dict[str, Path]:
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    return {"model.onnx": tmp_path / "model.onnx"}
+
+
+def test_release_holds_configurations_artefacts_and_provenance(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    to = tmp_path / "model_repository"
+    release = place("vessels", artefacts, {"mlflow_run": "r"}, to)
+    assert to.resolve() == release
+    assert (to / "vessels_network" / "1" / "model.onnx").read_bytes() == b"weights"
+    assert (to / "vessels" / "1").is_dir()
+    provenance = verify(to)
+    assert provenance["mlflow_run"] == "r"
+    assert set(provenance["files"]) == {
+        path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()
+    } - {"provenance.json", "SHA256SUMS"}
+
+
+def test_same_content_is_the_same_release(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    first = place("vessels", artefacts, {}, tmp_path / "repository")
+    assert place("vessels", artefacts, {}, tmp_path / "repository") == first
+    assert place("vessels", artefacts, {"other": 1}, tmp_path / "repository") != first
+    assert len(list((tmp_path / "releases").iterdir())) == 2
+
+
+def test_damaged_release_is_noticed_and_mended(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    to = tmp_path / "repository"
+    release = place("vessels", artefacts, {}, to)
+    (release / "vessels_network" / "1" / "model.onnx").write_bytes(b"weightz")
+    with pytest.raises(PlaceError, match=r"vessels_network/1/model\.onnx"):
+        verify(to)
+    assert place("vessels", artefacts, {}, to) == release
+    verify(to)
+
+
+def test_foreign_folder_is_not_overwritten(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(PlaceError, match="not a placed release"):
+        place("vessels", artefacts, {}, tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_unwritable_folder_is_one_sentence(artefacts: dict[str, Path]) -> None:
+    with pytest.raises(PlaceError, match="cannot be written"):
+        place("vessels", artefacts, {}, Path("/proc/fovea/repository"))
+
+
+KILLED = """
+import sys, os, signal
+from pathlib import Path
+from export import place as module
+steps = {step!r}
+original = getattr(module, steps)
+def killed(*arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(module, steps, killed)
+module.place("vessels", {{"model.onnx": Path(sys.argv[1])}}, {{"new": 1}}, Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("step", ["write_checksums", "_adopt", "_point"])
+def test_kill_leaves_the_old_release(tmp_path: Path, artefacts: dict[str, Path], step: str) -> None:
+    to = tmp_path / "repository"
+    release = place("vessels", artefacts, {}, to)
+    script = KILLED.format(step=step)
+    killed = subprocess.run([sys.executable, "-c", script, str(artefacts["model.onnx"]), str(to)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert to.resolve() == release
+    verify(to)
+    assert place("vessels", artefacts, {"new": 1}, to) != release
+
+
+def test_release_can_be_read_while_it_is_replaced(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    """A reader never finds the repository missing while another process places release after release."""
+    to = tmp_path / "repository"
+    place("vessels", artefacts, {}, to)
+    script = (
+        "import sys; from pathlib import Path; from export.place import place\n"
+        "for number in range(40): place('vessels', {'model.onnx': Path(sys.argv[1])}, {'n': number}, Path(sys.argv[2]))"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", script, str(artefacts["model.onnx"]), str(to)])
+    looks = 0
+    while writer.poll() is None:
+        assert (to / "provenance.json").is_file()
+        json.loads((Path(os.path.realpath(to)) / "provenance.json").read_text())
+        looks += 1
+        time.sleep(0.001)
+    assert writer.returncode == 0
+    assert looks > 10
+
+
+@pytest.mark.parametrize("word", ["formats=[onxx]", "formats=[]", "modle=x", "formats=3", "to"])
+def test_wrong_word_is_named(word: str) -> None:
+    with pytest.raises(ExportError) as caught:
+        load_config([word])
+    assert "\n" not in str(caught.value)
