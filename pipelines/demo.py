@@ -86,9 +86,15 @@ def _prepare_data(options: DemoOptions, console: Console) -> float:
 def _training_words(options: DemoOptions, model: Path) -> list[str]:
     data = options.data or options.build / "data" / "synthetic"
     return [
-        f"data.root='{data}'",
-        f"out='{model}'",
+        _override("data.root", data),
+        _override("out", model),
         f"trainer={options.trainer}",
-        f"tracking.uri='sqlite:///{options.build / 'mlflow.db'}'",
-        f"tracking.artifacts='{options.build / 'mlartifacts'}'",
+        _override("tracking.uri", f"sqlite:///{options.build / 'mlflow.db'}"),
+        _override("tracking.artifacts", options.build / "mlartifacts"),
     ]
+
+
+def _override(key: str, value: object) -> str:
+    """Return key='value' in Hydra's grammar: folders have blanks and quotes in their names."""
+    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"{key}='{escaped}'"

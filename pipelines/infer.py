@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,12 +52,7 @@ def infer(url: str, model: Path, out: Path, console: Console) -> list[ServedImag
         PipelineError: there are no held-out pictures.
         fovea_client.FoveaError: the server refused a picture or did not answer.
     """
-    card = json.loads((model / "model.json").read_text())
-    offline = json.loads((model / "evaluation.json").read_text())["per_image"]
-    try:
-        pictures = read_held_out(model)
-    except ImageError as error:
-        raise PipelineError(str(error)) from error
+    card, offline, pictures = _read_model(model)
     (out / "overlays").mkdir(parents=True, exist_ok=True)
     results = []
     with Client(url) as client:
@@ -70,6 +66,15 @@ def infer(url: str, model: Path, out: Path, console: Console) -> list[ServedImag
     (out / "served.json").write_text(json.dumps([asdict(result) for result in results], indent=2))
     _require_equal(results)
     return results
+
+
+def _read_model(model: Path) -> tuple[dict[str, Any], dict[str, Any], list[HeldOut]]:
+    try:
+        card = json.loads((model / "model.json").read_text())
+        offline = json.loads((model / "evaluation.json").read_text())["per_image"]
+        return card, offline, read_held_out(model)
+    except (ImageError, OSError, ValueError) as error:
+        raise PipelineError(f"{model} is not a model folder of `python -m training`: {error}") from error
 
 
 def _infer_one(client: Client, task: TaskSpec, picture: HeldOut, dice_offline: float, out: Path) -> ServedImage:

@@ -85,7 +85,7 @@ class Server:
         models, release = self._preflight()
         ports = self._ports()
         self._folder = Path(tempfile.mkdtemp(prefix="fovea-serving-"))
-        self._process = self._spawn(runtime.build_backends(self._folder), ports)
+        self._process = self._spawn(self._folder, ports)
         http, grpc, metrics = (f"127.0.0.1:{port}" for port in ports)
         self.endpoint = Endpoint(grpc, http, metrics, self.options.profile, release, tuple(models), self._process.pid)
         self._await_ready(self.endpoint, on_wait)
@@ -101,7 +101,7 @@ class Server:
             self._terminate(self._process)
             self._process = None
         if self._folder is not None:
-            self._remove_shared_memory()
+            _remove_shared_memory(self._folder.name)
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -141,11 +141,15 @@ class Server:
         free = iter(runtime.free_ports(len(asked)))
         return [port or next(free) for port in asked]
 
-    def _spawn(self, backends: Path, ports: list[int]) -> subprocess.Popen[bytes]:
+    def _spawn(self, folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
         binary = runtime.server_folder() / "bin" / "tritonserver"
+        backends = runtime.build_backends(folder)
+        # Triton starts its stubs through a shell, unquoted: a blank or a quote in the path would break the command.
+        repository = folder / "repository"
+        repository.symlink_to(self.options.repository.resolve())
         with self.options.log.open("wb") as log:
             return subprocess.Popen(
-                [str(binary), *_flags(self.options, backends, ports, self._shm_prefix)],
+                [str(binary), *_flags(self.options, repository, backends, ports)],
                 env=runtime.environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -183,36 +187,30 @@ class Server:
             pass
         process.wait()
 
-    @property
-    def _shm_prefix(self) -> str:
-        return self._folder.name if self._folder else ""
 
-    def _remove_shared_memory(self) -> None:
-        """Remove what a killed server could not: Triton names its regions after the prefix."""
-        for region in Path("/dev/shm").glob(f"{self._shm_prefix}*"):  # noqa: S108 - where POSIX shared memory is
-            region.unlink(missing_ok=True)
-
-
-def _flags(options: Options, backends: Path, ports: list[int], shm_prefix: str) -> list[str]:
+def _flags(options: Options, repository: Path, backends: Path, ports: list[int]) -> list[str]:
     http, grpc, metrics = ports
     flags = [
-        f"--model-repository={options.repository.resolve()}",
+        f"--model-repository={repository}",
         f"--backend-directory={backends}",
         "--model-control-mode=none",
         "--disable-auto-complete-config",  # what is served is what the files say
         "--exit-on-error=true",
         "--strict-readiness=true",
         f"--exit-timeout-secs={options.exit_timeout_s}",
-        f"--http-address=127.0.0.1 --http-port={http}",
-        f"--grpc-address=127.0.0.1 --grpc-port={grpc}",
-        f"--metrics-address=127.0.0.1 --metrics-port={metrics}",
-        f"--backend-config=python,shm-region-prefix-name={shm_prefix}",
+        "--http-address=127.0.0.1",
+        f"--http-port={http}",
+        "--grpc-address=127.0.0.1",
+        f"--grpc-port={grpc}",
+        "--metrics-address=127.0.0.1",
+        f"--metrics-port={metrics}",
+        f"--backend-config=python,shm-region-prefix-name={backends.parent.name}",
         # A picture and its mask are some megabytes: one allocation instead of many small growths.
         "--backend-config=python,shm-default-byte-size=16777216",
     ]
     if options.profile != "default":
         flags.append(f"--model-config-name={options.profile}")
-    return [part for flag in flags for part in flag.split(" ")]
+    return flags
 
 
 def _is_ready(endpoint: Endpoint) -> bool:
@@ -236,3 +234,9 @@ def _request(address: str, method: str, path: str) -> Any:
 def _die_with_parent() -> None:
     """End the server if the launcher is killed, so that nothing keeps its ports."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _remove_shared_memory(prefix: str) -> None:
+    """Remove what a killed server could not: Triton names its regions after the prefix."""
+    for region in Path("/dev/shm").glob(f"{prefix}*"):  # noqa: S108 - where POSIX shared memory is
+        region.unlink(missing_ok=True)

@@ -72,10 +72,21 @@ def postprocess(
         task: its threshold decides what is foreground.
 
     Raises:
-        ShapeError: the two planes differ in shape.
+        ShapeError: the two planes differ in shape, or the geometry is not one that `prepare` makes.
     """
+    _check_geometry(geometry, task)
     if probability.shape != view.shape:
         raise ShapeError(f"probability has the shape {probability.shape} and the field of view {view.shape}")
     restored = unfit(np.where(view > 0, probability, 0).astype(np.uint8), geometry)
     mask = restored >= np.ceil(task.threshold * 255)
     return Prediction(mask.astype(np.uint8), restored)
+
+
+def _check_geometry(geometry: Geometry, task: TaskSpec) -> None:
+    """Refuse sizes that would ask for any amount of memory: the model that calls this is open to everyone."""
+    height_px, width_px, side_px = geometry.height_px, geometry.width_px, geometry.side_px
+    possible = height_px * width_px <= task.limits.max_pixels
+    possible &= side_px <= max(height_px, width_px) <= task.limits.max_side_px
+    possible &= abs(geometry.top_px) <= height_px + side_px and abs(geometry.left_px) <= width_px + side_px
+    if not possible:
+        raise ShapeError(f"{geometry} is not the geometry of a picture within {task.limits}")

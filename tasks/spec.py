@@ -27,10 +27,14 @@ class ClassInfo:
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What an encoded image may be. All but the bytes are checked from the file's header, before decoding."""
+    """What an encoded image may be. All but the bytes are checked from the file's header, before decoding.
+
+    The longest side is limited too: a picture is fitted by the square around it, whose memory grows with that side.
+    """
 
     max_bytes: int = 32 * 1024 * 1024
     min_side_px: int = 32
+    max_side_px: int = 10_000
     max_pixels: int = 50_000_000
 
 

@@ -36,6 +36,16 @@ def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
     return result
 
 
+@pytest.fixture(scope="session")
+def served_default(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
+    """A running server in the default profile, for what does not depend on the profile."""
+    server = Launched(stages.repository, tmp_path_factory.mktemp("serving"))
+    try:
+        yield server.wait()
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session", params=["default", "torchscript"])
 def served(
     request: pytest.FixtureRequest, stages: Stages, tmp_path_factory: pytest.TempPathFactory

@@ -122,7 +122,8 @@ def _require(holds: bool, key: str, value: object, allowed: str) -> None:
 
 def one_sentence(error: Exception) -> str:
     """Return what is wrong and with which key; the libraries append their own types' names."""
+    override = getattr(error, "override", None)
     lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
     keys = [line.removeprefix("full_key: ") for line in lines if line.startswith("full_key: ")]
     hint = f"; key {keys[0]}, see training/config.py" if keys else ""
-    return lines[0] + hint
+    return (f"{override}: " if override else "") + lines[0] + hint

@@ -73,6 +73,10 @@ def _check_size(image: Image.Image, limits: ImageLimits) -> None:
             f"the image has {width_px}×{height_px} pixels and each side needs at least {limits.min_side_px}; "
             "send a larger picture"
         )
+    if max(width_px, height_px) > limits.max_side_px:
+        raise ImageError(
+            f"the image has {width_px}×{height_px} pixels and a side may have {limits.max_side_px:,}; cut it into tiles"
+        )
     if width_px * height_px > limits.max_pixels:
         raise ImageError(f"{_too_large(limits)}; this one has {width_px}×{height_px}")
 

@@ -1,6 +1,6 @@
 import pytest
 from fovea_client import Client, InvalidUrlError
-from fovea_client.address import parse_address
+from fovea_client.address import is_loopback, parse_address
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,11 @@ def test_refused_with_the_form_that_would_do(url: str) -> None:
 def test_another_scheme_is_named(url: str) -> None:
     with pytest.raises(InvalidUrlError, match=f"plain gRPC, not {url.split(':', maxsplit=1)[0]}"):
         Client(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [("127.0.0.1:1", True), ("localhost:1", True), ("[::1]:1", True), ("10.0.0.1:1", False), ("triton:8001", False)],
+)
+def test_loopback_is_recognised(address: str, expected: bool) -> None:
+    assert is_loopback(address) is expected

@@ -1,6 +1,7 @@
 import pickle
 import socket
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,11 +50,16 @@ def test_every_status_has_its_error(server, client: Client, status, message: str
     assert isinstance(error.__cause__, InferenceServerException)
 
 
-def test_a_picture_that_the_server_refuses_is_an_image_error(client: Client) -> None:
-    with pytest.raises(InvalidImageError, match="this is no image") as caught:
-        client.segment(b"not an image")
-    assert caught.value.model == "vessels"
-    assert caught.value.server_message == "in ensemble 'vessels', this is no image"
+def test_a_picture_that_the_server_refuses_is_an_image_error(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "notes.png"
+    path.write_text("not an image")
+    for image, name in [(path, str(path)), (b"not an image", "image of 12 bytes")]:
+        with pytest.raises(InvalidImageError) as caught:
+            client.segment(image)
+        assert str(caught.value).startswith(f"{name}: refused by model 'vessels' at 127.0.0.1:")
+        assert str(caught.value).endswith(": in ensemble 'vessels', this is no image")
+        assert caught.value.model == "vessels"
+        assert caught.value.server_message == "in ensemble 'vessels', this is no image"
 
 
 def test_an_unknown_task_is_not_found(client: Client, picture: np.ndarray) -> None:

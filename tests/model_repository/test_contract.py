@@ -125,6 +125,7 @@ def test_ensemble_describes_the_task(task: TaskSpec) -> None:
     assert said["kind"] == task.kind
     assert json.loads(said["classes"]) == [{"name": info.name, "colour": list(info.colour)} for info in task.classes]
     assert int(said["max_image_bytes"]) == task.limits.max_bytes
+    assert int(said["max_side_px"]) == task.limits.max_side_px
     assert int(said["max_pixels"]) == task.limits.max_pixels
 
 

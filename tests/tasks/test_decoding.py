@@ -113,6 +113,7 @@ BAD = {
     "thin": (encode(Image.new("RGB", (4000, 8)), "PNG"), "4000×8"),
     "30000 × 30000": (png_header(30000, 30000), "900000000 pixels"),
     "9000 × 9000": (png_header(9000, 9000), "9000×9000"),
+    "long": (encode(Image.new("L", (40_000, 40)), "PNG"), "40000×40"),
     "bmp": (encode(Image.fromarray(PICTURE), "BMP"), "not a readable image"),
     "float samples": (encode(Image.fromarray(np.full((40, 60), np.nan, np.float32)), "TIFF"), "32-bit samples"),
     "too many bytes": (bytes(33 * 1024 * 1024), "over the limit of 33,554,432"),

@@ -85,3 +85,28 @@ def test_overlay_refuses_what_does_not_fit() -> None:
 def test_unknown_task_names_the_known_ones() -> None:
     with pytest.raises(UnknownTaskError, match="vessels"):
         get_task("vesels")
+
+
+@every_task
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry(2**31 - 1, 2**31 - 1, 0, 0, 512),
+        Geometry(512, 512, 0, 0, 2**31 - 1),
+        Geometry(512, 512, -(2**31) + 1, 0, 512),
+        Geometry(11_000, 40, 0, 0, 512),
+    ],
+)
+def test_geometry_of_no_picture_is_refused(task: TaskSpec, geometry: Geometry) -> None:
+    plane = np.zeros((task.size_px, task.size_px), np.uint8)
+    with pytest.raises(ShapeError, match="within"):
+        postprocess(plane, plane, geometry, task)
+
+
+@every_task
+def test_largest_picture_fits_into_memory(task: TaskSpec) -> None:
+    """The worst shape that the limits allow: as long as may be, as many pixels as may be."""
+    longest = np.zeros((task.limits.max_pixels // task.limits.max_side_px, task.limits.max_side_px, 3), np.uint8)
+    fitted = prepare(longest, task)
+    everything = np.full((task.size_px, task.size_px), 255, np.uint8)
+    assert postprocess(everything, fitted.field_of_view, fitted.geometry, task).mask.shape == longest.shape[:2]

@@ -33,3 +33,9 @@ def _without_scheme(url: str) -> str:
             "write host:port or grpc://host:port with the server's gRPC port (8001 unless changed, not 8000)"
         )
     return match["rest"]
+
+
+def is_loopback(address: str) -> bool:
+    """Whether the address that `parse_address` returned names this machine."""
+    host = address.rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or host.startswith("127.")

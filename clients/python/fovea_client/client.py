@@ -9,7 +9,7 @@ import numpy as np
 
 from fovea_client.deadline import Deadline
 from fovea_client.errors import DeadlineExceededError, InvalidImageError, InvalidRequestError, ServerUnavailableError
-from fovea_client.image import ImageInput, check_image, encode_image
+from fovea_client.image import ImageInput, check_image, encode_image, name_image
 from fovea_client.segmentation import ClassInfo, Segmentation, TaskInfo, segmentation, task_info
 from fovea_client.transport import GrpcTransport, ModelStatus, Tensor, Transport
 
@@ -72,7 +72,8 @@ class Client:
         except InvalidRequestError as error:
             if error.server_message is None:
                 raise
-            raise InvalidImageError(str(error), model=task, server_message=error.server_message) from error
+            message = f"{name_image(image)}: refused by model {task!r} at {self._url}: {error.server_message}"
+            raise InvalidImageError(message, model=task, server_message=error.server_message) from error
         return segmentation(info, result, elapsed_ms=(time.perf_counter() - started_s) * 1000)
 
     def infer(

@@ -32,7 +32,7 @@ class InvalidUrlError(FoveaError):
 class InvalidRequestError(FoveaError):
     """The request was refused; sending it again unchanged cannot help."""
 
-    advice = "check the names, shapes and data types of the inputs against the model's config.pbtxt"
+    advice = "check names, shapes and data types against the model's config.pbtxt"
 
 
 class InvalidImageError(InvalidRequestError):

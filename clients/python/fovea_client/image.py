@@ -36,10 +36,17 @@ def encode_image(image: ImageInput, *, max_bytes: int | None) -> bytes:
         return _read(image, max_bytes)
     if isinstance(image, np.ndarray):
         data = encode_png(image)
-        _check_size(f"array of shape {image.shape}, as PNG,", len(data), max_bytes)
+        _check_size(f"{name_image(image)}, as PNG,", len(data), max_bytes)
         return data
     _check_size("image", len(image), max_bytes)
     return image
+
+
+def name_image(image: ImageInput) -> str:
+    """What an error calls the image: its path, or what kind of value it is."""
+    if isinstance(image, Path):
+        return str(image)
+    return f"array of shape {image.shape}" if isinstance(image, np.ndarray) else f"image of {len(image)} bytes"
 
 
 def _read(path: Path, max_bytes: int | None) -> bytes:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from fovea_client.address import parse_address
+from fovea_client.address import is_loopback, parse_address
 from fovea_client.deadline import Deadline, positive_s
 from fovea_client.errors import InvalidRequestError, ServerError, from_status
 
@@ -108,7 +108,9 @@ class GrpcTransport:
     ) -> None:
         self.address = parse_address(url)
         self._timeout_s = positive_s(timeout_s)
-        options = list((_CHANNEL_ARGS | dict(channel_args)).items())
+        # gRPC would dial this very machine through a proxy of the environment.
+        own = _CHANNEL_ARGS | ({"grpc.enable_http_proxy": 0} if is_loopback(self.address) else {})
+        options = list((own | dict(channel_args)).items())
         self._client = InferenceServerClient(self.address, channel_args=options)
         # tritonclient closes in __del__, which at interpreter teardown can wait for ever (seen under gevent). A
         # finalizer runs once, by close() or else at exit while the interpreter is whole.
@@ -165,16 +167,21 @@ class GrpcTransport:
 
     @contextmanager
     def _call(self, model: str | None = None) -> Iterator[None]:
-        if not self._finalizer.alive:
-            raise InvalidRequestError(f"the connection to {self.address} is closed: open a new one", model=model)
+        self._require_open(model)
         try:
             yield
         except InferenceServerException as error:
+            # A call that another thread's close() cut off is no failure of the server.
+            self._require_open(model)
             status = str(error.status() or "UNKNOWN").removeprefix("StatusCode.")
             raise from_status(status, str(error.message() or ""), address=self.address, model=model) from error
         except ValueError as error:
-            # Beyond 2 GiB protobuf refuses a message; a channel that another thread closes refuses the call.
+            # Beyond 2 GiB protobuf refuses a message; a channel closed since the check above refuses the call.
             raise InvalidRequestError(f"the request to {self.address} cannot be sent: {error}", model=model) from error
+
+    def _require_open(self, model: str | None) -> None:
+        if not self._finalizer.alive:
+            raise InvalidRequestError(f"the connection to {self.address} is closed: open a new one", model=model)
 
 
 def _infer_input(name: str, array: Tensor) -> InferInput:

@@ -1,0 +1,128 @@
+"""What would keep the server from working is one sentence before anything starts."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from serving import runtime
+from serving.__main__ import main
+from serving.errors import PreflightError
+from serving.repository import check_repository
+from serving.server import Options, Server
+from tasks.checksums import write_checksums
+
+REPOSITORY = Path(__file__).parents[2] / "model_repository"
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A release whose artefacts are empty: enough for everything before the start."""
+    import shutil
+
+    folder = Path(shutil.copytree(REPOSITORY, tmp_path / "release", ignore=shutil.ignore_patterns("__pycache__")))
+    version = folder / "vessels_network" / "1"
+    version.mkdir(exist_ok=True)
+    for name in ("model.onnx", "model.pt"):
+        (version / name).touch()
+    write_checksums(folder)
+    return folder
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+def refuse(options: Options, match: str) -> None:
+    with pytest.raises(PreflightError, match=match) as caught:
+        Server(options).start()
+    assert "\n" not in str(caught.value)
+
+
+def test_complete_release_is_accepted_in_every_profile(release: Path) -> None:
+    for profile in ("default", "torchscript"):
+        models, digest = check_repository(release, profile)
+        assert models == ["vessels", "vessels_network", "vessels_postprocess", "vessels_preprocess"]
+        assert len(digest) == 64
+
+
+def test_numpy_2_is_refused(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda name: "2.2.6")
+    refuse(Options(release), r"NumPy 2\.2\.6 .* install numpy<2")
+
+
+def test_missing_libpython_names_the_package(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.sysconfig, "get_config_var", lambda _: "/nowhere")
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
+    refuse(Options(release), rf"install the package libpython{sys.version_info.major}\.{sys.version_info.minor}")
+
+
+def test_taken_port_is_refused(release: Path, taken_port: int) -> None:
+    refuse(Options(release, grpc_port=taken_port), f"port {taken_port} of 127.0.0.1 cannot be used")
+
+
+def test_impossible_and_equal_ports_are_refused(release: Path) -> None:
+    refuse(Options(release, grpc_port=70000), "port 70000")
+    refuse(Options(release, grpc_port=9009, http_port=9009), "must differ")
+
+
+def test_missing_repository_is_refused(tmp_path: Path) -> None:
+    refuse(Options(tmp_path / "absent"), "no model repository at")
+
+
+def test_changed_byte_is_refused(release: Path) -> None:
+    (release / "vessels" / "config.pbtxt").write_text((release / "vessels" / "config.pbtxt").read_text() + " ")
+    refuse(Options(release), r"vessels/config\.pbtxt changed")
+
+
+@pytest.mark.parametrize(("profile", "file_name"), [("default", "model.onnx"), ("torchscript", "model.pt")])
+def test_missing_artefact_is_named(release: Path, profile: str, file_name: str) -> None:
+    (release / "vessels_network" / "1" / file_name).unlink()
+    write_checksums(release)
+    refuse(Options(release, profile), f"vessels_network has no {file_name}")
+
+
+def test_unknown_profile_lists_the_known_ones(release: Path) -> None:
+    refuse(Options(release, "tensorflow"), r"profile 'tensorflow'; there are \['default', 'torchscript'\]")
+
+
+@pytest.mark.parametrize("log", [Path("/proc/fovea/triton.log"), Path("/dev")])
+def test_unwritable_log_is_refused(release: Path, log: Path) -> None:
+    refuse(Options(release, log=log), "cannot be written")
+
+
+def test_front_door_says_it_in_one_line(release: Path, capsys: pytest.CaptureFixture[str], taken_port: int) -> None:
+    assert main(["--repository", str(release), "--http-port", str(taken_port)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: port")
+    assert said.count("\n") == 1
+
+
+def test_free_ports_differ_and_are_free() -> None:
+    ports = runtime.free_ports(3)
+    assert len(set(ports)) == 3
+    for port in ports:
+        runtime.check_port(port)
+
+
+def test_backends_are_assembled_without_touching_the_packages(tmp_path: Path) -> None:
+    backends = runtime.build_backends(tmp_path)
+    assert {path.name for path in backends.iterdir()} == {"python", "onnxruntime", "pytorch"}
+    assert os.access(backends / "python" / "triton_python_backend_stub", os.X_OK)
+    assert (backends / "onnxruntime" / "model.py").is_file()
+
+
+def test_help_needs_no_server() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "serving", "--help"], check=True, capture_output=True, text=True, cwd=REPOSITORY.parent
+    )
+    assert "--profile" in result.stdout
