@@ -29,7 +29,7 @@ class FittedSample:
     Attributes:
         pixels: uint8 (size_px, size_px, 3), RGB.
         vessels: uint8 (size_px, size_px); 0–255 is the share of the pixel that the expert marked.
-        field_of_view: uint8 (size_px, size_px), 0 or 255.
+        field_of_view: uint8 (size_px, size_px), 0–255; where the published view or the found one is.
     """
 
     pixels: Plane
@@ -54,7 +54,10 @@ def fit_sample(sample: Sample, task: TaskSpec) -> FittedSample:
         if mask.shape != (geometry.height_px, geometry.width_px):
             raise DataError(f"mask {path} has {mask.shape} rows and columns and its picture another size")
         planes.append(fit(np.where(mask, 255, 0).astype(np.uint8), geometry, task.size_px))
-    return FittedSample(network_input.pixels, planes[0], planes[1])
+    vessels, published = planes
+    # Serving answers inside the view that it finds itself: the rim between the two views must be learnt as well.
+    view = np.maximum(published, network_input.field_of_view * np.uint8(255))
+    return FittedSample(network_input.pixels, vessels, view)
 
 
 class CropDataset(Dataset[Batch]):
