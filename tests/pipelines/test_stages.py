@@ -13,10 +13,9 @@ from pipelines.stages import run_stage, served
 
 
 def test_failed_stage_is_named() -> None:
-    with pytest.raises(
-        StageError, match=r"stage train failed: python -m training data\.root=/nowhere ended with status 1"
-    ):
-        run_stage(Console(quiet=True), "train", "training", ["data.root=/nowhere"])
+    sentence = r"stage serve failed: python -m serving --repository /nowhere ended with status 1"
+    with pytest.raises(StageError, match=sentence):
+        run_stage(Console(quiet=True), "serve", "serving", ["--repository", "/nowhere"])
 
 
 def test_server_that_cannot_start_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What would keep the server from working is one sentence before anything starts."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def refuse(options: Options, match: str) -> None:
+def expect_refusal(options: Options, match: str) -> None:
     with pytest.raises(PreflightError, match=match) as caught:
         Server(options).start()
     assert "\n" not in str(caught.value)
@@ -57,47 +58,48 @@ def test_complete_release_is_accepted_in_every_profile(release: Path) -> None:
 
 def test_numpy_2_is_refused(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "version", lambda name: "2.2.6")
-    refuse(Options(release), r"NumPy 2\.2\.6 .* install numpy<2")
+    expect_refusal(Options(release), r"NumPy 2\.2\.6 .* install numpy<2")
 
 
 def test_missing_libpython_names_the_package(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime.sysconfig, "get_config_var", lambda _: "/nowhere")
     monkeypatch.setattr(Path, "glob", lambda *_: iter(()))
-    refuse(Options(release), rf"install the package libpython{sys.version_info.major}\.{sys.version_info.minor}")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    expect_refusal(Options(release), re.escape(f"install the package libpython{version}"))
 
 
 def test_taken_port_is_refused(release: Path, taken_port: int) -> None:
-    refuse(Options(release, grpc_port=taken_port), f"port {taken_port} of 127.0.0.1 cannot be used")
+    expect_refusal(Options(release, grpc_port=taken_port), f"port {taken_port} of 127.0.0.1 cannot be used")
 
 
 def test_impossible_and_equal_ports_are_refused(release: Path) -> None:
-    refuse(Options(release, grpc_port=70000), "port 70000")
-    refuse(Options(release, grpc_port=9009, http_port=9009), "must differ")
+    expect_refusal(Options(release, grpc_port=70000), "port 70000")
+    expect_refusal(Options(release, grpc_port=9009, http_port=9009), "must differ")
 
 
 def test_missing_repository_is_refused(tmp_path: Path) -> None:
-    refuse(Options(tmp_path / "absent"), "no model repository at")
+    expect_refusal(Options(tmp_path / "absent"), "no model repository at")
 
 
 def test_changed_byte_is_refused(release: Path) -> None:
     (release / "vessels" / "config.pbtxt").write_text((release / "vessels" / "config.pbtxt").read_text() + " ")
-    refuse(Options(release), r"vessels/config\.pbtxt changed")
+    expect_refusal(Options(release), r"vessels/config\.pbtxt changed")
 
 
 @pytest.mark.parametrize(("profile", "file_name"), [("default", "model.onnx"), ("torchscript", "model.pt")])
 def test_missing_artefact_is_named(release: Path, profile: str, file_name: str) -> None:
     (release / "vessels_network" / "1" / file_name).unlink()
     write_checksums(release)
-    refuse(Options(release, profile), f"vessels_network has no {file_name}")
+    expect_refusal(Options(release, profile), f"vessels_network has no {file_name}")
 
 
 def test_unknown_profile_lists_the_known_ones(release: Path) -> None:
-    refuse(Options(release, "tensorflow"), r"profile 'tensorflow'; there are \['default', 'torchscript'\]")
+    expect_refusal(Options(release, "tensorflow"), r"profile 'tensorflow'; there are \['default', 'torchscript'\]")
 
 
 @pytest.mark.parametrize("log", [Path("/proc/fovea/triton.log"), Path("/dev")])
 def test_unwritable_log_is_refused(release: Path, log: Path) -> None:
-    refuse(Options(release, log=log), "cannot be written")
+    expect_refusal(Options(release, log=log), "cannot be written")
 
 
 def test_front_door_says_it_in_one_line(release: Path, capsys: pytest.CaptureFixture[str], taken_port: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # A GPU is never needed; a proxy of the environment must not stand between the tests and loopback.
 OFFLINE = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-OFFLINE |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
+OFFLINE |= {"CUDA_VISIBLE_DEVICES": ""}
 
 
 def door(*words: str, cwd: Path = ROOT, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
