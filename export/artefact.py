@@ -36,11 +36,13 @@ class Budget:
 
     Attributes:
         max_abs_error: of the probability, any pixel of any picture.
+        max_level_error: of the served byte (0–255), any pixel of any picture.
         dice_difference: of the Dice coefficient against the expert, any picture.
         reason: why these figures.
     """
 
     max_abs_error: float
+    max_level_error: int
     dice_difference: float
     reason: str
 

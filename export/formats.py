@@ -6,8 +6,9 @@ from export.torchscript import load_torchscript, write_torchscript
 
 _FP32 = Budget(
     max_abs_error=1e-4,
+    max_level_error=1,
     dice_difference=0.0005,
-    reason="the same arithmetic in another order: 1e-6 is usual; 1e-4 is 1/40 of a served level",
+    reason="the same arithmetic in another order: 1e-6 is usual; 1e-4 is 1/40 of a level, and rounding may tip one",
 )
 
 FORMATS: dict[str, Format] = {

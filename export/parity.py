@@ -50,7 +50,7 @@ class ParityReport:
         max_abs_error, mean_abs_error: of the probability (0–1), over all pixels.
         max_level_error: of the served byte (0–255).
         dice_difference: the largest of any picture, against the expert's mask.
-        max_abs_error_budget, dice_difference_budget: what is allowed.
+        max_abs_error_budget, max_level_error_budget, dice_difference_budget: what is allowed.
     """
 
     format: str
@@ -61,12 +61,17 @@ class ParityReport:
     max_level_error: int
     dice_difference: float
     max_abs_error_budget: float
+    max_level_error_budget: int
     dice_difference_budget: float
 
     @property
     def passed(self) -> bool:
         """Whether every figure is within its budget; a NaN is not."""
-        return self.max_abs_error <= self.max_abs_error_budget and self.dice_difference <= self.dice_difference_budget
+        return (
+            self.max_abs_error <= self.max_abs_error_budget
+            and self.max_level_error <= self.max_level_error_budget
+            and self.dice_difference <= self.dice_difference_budget
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures and the verdict, ready for JSON."""
@@ -100,6 +105,7 @@ def measure_parity(
         max_level_error=max(error.max_level for error in errors),
         dice_difference=float(np.max([error.dice for error in errors])),
         max_abs_error_budget=export_format.budget.max_abs_error,
+        max_level_error_budget=export_format.budget.max_level_error,
         dice_difference_budget=export_format.budget.dice_difference,
     )
 
@@ -113,7 +119,8 @@ def require_parity(report: ParityReport) -> None:
     if not report.passed:
         raise ParityError(
             f"{report.format} is not placed: over {report.images} pictures its max abs error is "
-            f"{report.max_abs_error:.2e} (budget {report.max_abs_error_budget:.0e}) and its Dice differs by "
+            f"{report.max_abs_error:.2e} (budget {report.max_abs_error_budget:.0e}), its bytes are up to "
+            f"{report.max_level_error} of 255 off (budget {report.max_level_error_budget}) and its Dice differs by "
             f"{report.dice_difference:.5f} (budget {report.dice_difference_budget})"
         )
 

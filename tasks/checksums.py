@@ -19,8 +19,11 @@ def sha256_of(path: Path) -> str:
 
 
 def list_checksums(folder: Path) -> dict[str, str]:
-    """Return path relative to the folder → SHA-256, sorted, for every file below it but SHA256SUMS and caches."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and _counts(path.relative_to(folder)))
+    """Return path relative to the folder → SHA-256, sorted, for every file below it but SHA256SUMS itself.
+
+    Python's caches count as well: byte code that somebody put beside a model would be run instead of it.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE_NAME)
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
 
@@ -50,8 +53,3 @@ def verify_checksums(folder: Path) -> str:
             "place it again with `python -m export`"
         )
     return sha256_of(path)
-
-
-def _counts(relative: Path) -> bool:
-    # Python writes byte code beside the models that Triton imports.
-    return relative.as_posix() != FILE_NAME and "__pycache__" not in relative.parts

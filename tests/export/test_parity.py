@@ -75,11 +75,21 @@ def half_precision_weights(source: Path, target: Path) -> None:
     onnx.save_model(model, str(target))
 
 
+def clipped_after_the_sigmoid(source: Path, target: Path) -> None:
+    """What is served is wrong although the probability before rounding is right."""
+    model = onnx.load_model(str(source))
+    last = next(node for node in model.graph.node if OUTPUT_NAME in node.output)
+    last.output[0] = "unclipped"
+    model.graph.initializer.append(numpy_helper.from_array(np.array(140, np.uint8), "ceiling"))
+    model.graph.node.append(onnx.helper.make_node("Min", ["unclipped", "ceiling"], [OUTPUT_NAME]))
+    onnx.save_model(model, str(target))
+
+
 def truncated(source: Path, target: Path) -> None:
     target.write_bytes(source.read_bytes()[:-5000])
 
 
-@pytest.mark.parametrize("perturb", [scale_one_weight, half_precision_weights, truncated])
+@pytest.mark.parametrize("perturb", [scale_one_weight, half_precision_weights, clipped_after_the_sigmoid, truncated])
 def test_perturbed_onnx_is_refused(stages, module, pictures, tmp_path: Path, perturb: Callable) -> None:
     perturb(artefact(stages, "onnx"), tmp_path / "model.onnx")
     with pytest.raises(ParityError, match="onnx"):
