@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     # A stop from outside unwinds like Ctrl-C, so that stages and server are ended and not orphaned.
-    signal.signal(signal.SIGTERM, _exit)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _exit)
     try:
         options.run(options, console)
     except (PipelineError, FoveaError) as error:

@@ -38,7 +38,7 @@ def shared_memory() -> set[str]:
     return {path.name for path in Path("/dev/shm").glob("fovea-serving-*")}  # noqa: S108
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_leaves_no_process(stages: Stages, tmp_path: Path, number: signal.Signals) -> None:
     before = shared_memory()
     server = Launched(stages.repository, tmp_path).wait()
