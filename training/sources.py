@@ -75,10 +75,14 @@ def _read_chase_db1(root: Path) -> list[Sample]:
 
 
 def _read_drive(root: Path) -> list[Sample]:
-    """Pictures are named <number>_training or <number>_test; a number is a person."""
+    """Pictures are named <number>_training or <number>_test; a number is a person.
+
+    Some copies of the set withhold the test part's masks: then people of the training part are held out instead.
+    """
     samples = []
-    for part in ("training", "test"):
-        folder = root / part
+    for folder in (root / "training", root / "test"):
+        if not (folder / "1st_manual").is_dir():
+            continue
         for image in _pictures(folder / "images"):
             number = image.stem.partition("_")[0]
             samples.append(
@@ -88,7 +92,7 @@ def _read_drive(root: Path) -> list[Sample]:
                     image=image,
                     vessels=_only(folder / "1st_manual", f"{number}_manual1", image),
                     field_of_view=_only(folder / "mask", f"{image.stem}_mask", image),
-                    held_out=part == "test",
+                    held_out=folder.name == "test",
                 )
             )
     return samples

@@ -40,6 +40,11 @@ def test_drive_layout_keeps_its_official_split(tmp_path: Path) -> None:
     assert {sample.image.parent.parent.name for sample in split.train} == {"training"}
 
 
+def test_drive_without_test_masks_holds_out_training_people(tmp_path: Path) -> None:
+    shutil.rmtree(drive_like(tmp_path) / "test" / "1st_manual")
+    assert split_by_subject(read_samples(tmp_path), **SHARES).subjects()["held_out"] == ["25", "26"]
+
+
 @pytest.mark.parametrize("held_out_share", [0.1, 0.2, 0.4])
 @pytest.mark.parametrize("validation_share", [0.1, 0.3])
 def test_no_subject_crosses_a_split(synthetic: Path, held_out_share: float, validation_share: float) -> None:
