@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One short run of every stage; the folder has a blank and a quote in its name."""
     build = tmp_path_factory.mktemp("demo") / "it's a folder"
-    result = door("pipelines", "demo", "--trainer", "smoke", "--subjects", "4", "--build", str(build), timeout_s=280)
+    result = door("pipelines", "demo", "--trainer", "smoke", "--subjects", "4", "--build", str(build), timeout_s=500)
     assert result.returncode == 0, result.stdout + result.stderr
     for stage in ("data", "train", "export", "serve", "infer", "load-test", "report"):
         assert f"\n{stage}  " in "\n" + result.stdout, stage

@@ -16,6 +16,7 @@ from PIL import Image
 from tritonclient import grpc
 
 from tasks import get_task
+from tasks.checksums import verify_checksums
 from tasks.held_out import read_held_out
 from tasks.metrics import dice
 from training.evaluate import predict
@@ -254,6 +255,11 @@ def test_requests_are_batched_in_front_of_the_network(served: Launched, client: 
     requests, runs = (after - earlier for after, earlier in zip(executions(), before, strict=True))
     assert requests == 32
     assert runs < 32
+
+
+def test_served_release_is_still_what_was_placed(served: Launched, client: Client, stages: Stages) -> None:
+    client.segment(NOISE)
+    assert verify_checksums(stages.repository) == served.endpoint["release"]
 
 
 def test_nothing_of_the_machine_is_in_the_release(stages: Stages) -> None:

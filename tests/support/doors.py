@@ -14,7 +14,7 @@ OFFLINE = {name: value for name, value in os.environ.items() if not name.lower()
 OFFLINE |= {"CUDA_VISIBLE_DEVICES": ""}
 
 
-def door(*words: str, cwd: Path = ROOT, timeout_s: float = 240.0) -> subprocess.CompletedProcess[str]:
+def door(*words: str, cwd: Path = ROOT, timeout_s: float = 500.0) -> subprocess.CompletedProcess[str]:
     """Run `python -m <words>` as a user would and return what came of it."""
     command = [sys.executable, "-m", *words]
     return subprocess.run(command, check=False, cwd=cwd, env=OFFLINE, capture_output=True, text=True, timeout=timeout_s)
