@@ -1,6 +1,7 @@
 """What a model repository must hold before Triton is asked to load it."""
 
 import re
+import shutil
 from pathlib import Path
 
 from serving.errors import PreflightError
@@ -19,6 +20,7 @@ def check_repository(repository: Path, profile: str) -> tuple[list[str], str]:
     """
     if not repository.is_dir():
         raise PreflightError(f"there is no model repository at {repository}; place one with `python -m export`")
+    _drop_byte_code(repository)
     try:
         release = verify_checksums(repository)
     except ChecksumError as error:
@@ -30,6 +32,15 @@ def check_repository(repository: Path, profile: str) -> tuple[list[str], str]:
     for model in models:
         _check_artefact(model, profile)
     return [model.name for model in models], release
+
+
+def _drop_byte_code(repository: Path) -> None:
+    """Remove what Python cached beside the models: no checksum covers it, and planted byte code would be run."""
+    for cache in list(repository.resolve().rglob("__pycache__")):
+        try:
+            shutil.rmtree(cache)
+        except OSError as error:
+            raise PreflightError(f"byte code in {cache} cannot be removed ({error}); place the release anew") from error
 
 
 def _check_profile(models: list[Path], profile: str) -> None:

@@ -81,17 +81,8 @@ def build_backends(folder: Path) -> Path:
     backends = folder / "backends"
     shutil.copytree(server / "backends" / "python", backends / "python")
     shutil.copy2(_stub(server), backends / "python" / _STUB)
-    _keep_releases_clean(backends / "python" / "triton_python_backend_utils.py")
     shutil.copytree(_OUR_BACKENDS, backends, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return backends
-
-
-def _keep_releases_clean(utils: Path) -> None:
-    """Keep the stub from writing byte code into the release, which would no longer be what was placed.
-
-    The stub ignores PYTHONDONTWRITEBYTECODE; it imports this module before any model.
-    """
-    utils.write_text(utils.read_text() + "\n\nimport sys\n\nsys.dont_write_bytecode = True\n")
 
 
 def environment() -> dict[str, str]:

@@ -19,11 +19,11 @@ def sha256_of(path: Path) -> str:
 
 
 def list_checksums(folder: Path) -> dict[str, str]:
-    """Return path relative to the folder → SHA-256, sorted, for every file below it but SHA256SUMS itself.
+    """Return path relative to the folder → SHA-256, sorted, for every file below it but SHA256SUMS and byte code.
 
-    Python's caches count as well: byte code that somebody put beside a model would be run instead of it.
+    Triton's Python stub writes byte code beside the models that it imports, whatever it is told.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / FILE_NAME)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and _counts(path.relative_to(folder)))
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
 
 
@@ -53,3 +53,7 @@ def verify_checksums(folder: Path) -> str:
             "place it again with `python -m export`"
         )
     return sha256_of(path)
+
+
+def _counts(relative: Path) -> bool:
+    return relative.as_posix() != FILE_NAME and "__pycache__" not in relative.parts

@@ -81,6 +81,14 @@ def test_missing_repository_is_refused(tmp_path: Path) -> None:
     expect_refusal(Options(tmp_path / "absent"), "no model repository at")
 
 
+def test_planted_byte_code_is_removed_before_it_could_run(release: Path) -> None:
+    cache = release / "vessels_preprocess" / "1" / "__pycache__"
+    cache.mkdir()
+    (cache / "model.cpython-311.pyc").write_bytes(b"anything")
+    check_repository(release, "default")
+    assert not cache.exists()
+
+
 def test_changed_byte_is_refused(release: Path) -> None:
     (release / "vessels" / "config.pbtxt").write_text((release / "vessels" / "config.pbtxt").read_text() + " ")
     expect_refusal(Options(release), r"vessels/config\.pbtxt changed")
