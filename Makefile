@@ -10,7 +10,7 @@ RUN := .venv/bin/python -m
 
 INSTALLED := .venv/.installed
 $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/install
-	@PYTHON=$(PYTHON) .ci/install
+	@PYTHON="$(PYTHON)" .ci/install
 	@touch $@
 
 .PHONY: help

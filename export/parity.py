@@ -36,7 +36,8 @@ def fit_picture(held_out: HeldOut, task: TaskSpec) -> Picture:
 
 
 Runner = Callable[[Pixels], Answer]
-_BATCH = 4
+# What vessels_network serves at once (a test holds them equal): a fault that only a full batch has must show.
+BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def measure_parity(
 ) -> ParityReport:
     """Run the artefact and the eager network on every picture and compare.
 
-    Each picture is run alone and again in a batch, because a traced batch size would show only there.
+    Each picture is run alone and again in a batch of the served size: a traced batch size would show only there.
 
     Raises:
         ParityError: the artefact cannot be run at all.
@@ -161,5 +162,7 @@ def _eager(module: ServingModule) -> Runner:
 
 def _batches(pictures: Sequence[Picture]) -> list[Sequence[Picture]]:
     alone: list[Sequence[Picture]] = [[picture] for picture in pictures]
-    together = [pictures[start : start + _BATCH] for start in range(0, len(pictures), _BATCH)]
-    return alone + [batch for batch in together if len(batch) > 1]
+    full = [
+        [pictures[(start + row) % len(pictures)] for row in range(BATCH)] for start in range(0, len(pictures), BATCH)
+    ]
+    return alone + full

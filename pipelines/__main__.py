@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(highlight=False, soft_wrap=True)
     # A stop from outside unwinds like Ctrl-C, so that stages and server are ended and not orphaned.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asked to go on
+            signal.signal(number, _exit)
     try:
         options.run(options, console)
     except (PipelineError, FoveaError) as error:

@@ -53,7 +53,10 @@ def infer(url: str, model: Path, out: Path, console: Console) -> list[ServedImag
         fovea_client.FoveaError: the server refused a picture or did not answer.
     """
     card, offline, pictures = _read_model(model)
-    (out / "overlays").mkdir(parents=True, exist_ok=True)
+    try:
+        (out / "overlays").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PipelineError(f"the folder {out} cannot be written ({error}); name another one with --out") from error
     results = []
     with Client(url) as client:
         for picture in pictures:

@@ -18,16 +18,14 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True, highlight=False)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asked to go on
+            signal.signal(number, lambda *_: stop.set())
     try:
         with Server(_options(options)) as server:
             return _serve(server, options.endpoint_file, stop, console)
     except ServingError as error:
         console.print(f"[red]error:[/red] {error}", soft_wrap=True)
         return 1
-    finally:
-        if options.endpoint_file:
-            options.endpoint_file.unlink(missing_ok=True)
 
 
 def _serve(server: Server, endpoint_file: Path | None, stop: threading.Event, console: Console) -> int:
@@ -41,14 +39,22 @@ def _serve(server: Server, endpoint_file: Path | None, stop: threading.Event, co
         endpoint = server.start(on_wait)
     if endpoint_file:
         _write_atomically(endpoint_file, endpoint.to_json())
-    _announce(endpoint, console)
-    while not stop.wait(0.2):
-        if server.poll() is not None:
-            raise ServingError(f"Triton ended by itself with status {server.poll()}:\n{server.last_words()}")
+    try:
+        _announce(endpoint, console)
+        _watch(server, stop)
+    finally:
+        if endpoint_file:
+            endpoint_file.unlink(missing_ok=True)
     console.print("stopping …")
     server.stop()
     console.print("stopped")
     return 0
+
+
+def _watch(server: Server, stop: threading.Event) -> None:
+    while not stop.wait(0.2):
+        if server.poll() is not None:
+            raise ServingError(f"Triton ended by itself with status {server.poll()}:\n{server.last_words()}")
 
 
 def _announce(endpoint: Endpoint, console: Console) -> None:

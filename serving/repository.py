@@ -20,11 +20,12 @@ def check_repository(repository: Path, profile: str) -> tuple[list[str], str]:
     """
     if not repository.is_dir():
         raise PreflightError(f"there is no model repository at {repository}; place one with `python -m export`")
-    _drop_byte_code(repository)
     try:
         release = verify_checksums(repository)
     except ChecksumError as error:
         raise PreflightError(str(error)) from error
+    # Only now: nothing is removed from a folder that is not a release.
+    _drop_byte_code(repository)
     models = sorted(path.parent for path in repository.glob("*/config.pbtxt"))
     if not models:
         raise PreflightError(f"{repository} holds no model (no */config.pbtxt); place one with `python -m export`")

@@ -84,6 +84,7 @@ class Server:
         """
         models, release = self._preflight()
         ports = self._ports()
+        self._open_log()
         self._folder = Path(tempfile.mkdtemp(prefix="fovea-serving-"))
         self._process = self._spawn(self._folder, ports)
         http, grpc, metrics = (f"127.0.0.1:{port}" for port in ports)
@@ -121,15 +122,17 @@ class Server:
         runtime.check_numpy()
         runtime.check_libpython()
         runtime.server_folder()
-        found = check_repository(self.options.repository, self.options.profile)
+        return check_repository(self.options.repository, self.options.profile)
+
+    def _open_log(self) -> None:
+        """Empty the log; last of the checks, because another server may be writing to it."""
         try:
             self.options.log.parent.mkdir(parents=True, exist_ok=True)
             self.options.log.write_text("")
         except OSError as error:
             raise PreflightError(
-                f"the log {self.options.log} cannot be written ({error}); name another --log"
+                f"the log {self.options.log} cannot be written: {error}; name another --log"
             ) from error
-        return found
 
     def _ports(self) -> list[int]:
         asked = [self.options.http_port, self.options.grpc_port, self.options.metrics_port]

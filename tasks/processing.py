@@ -56,7 +56,7 @@ def prepare(image: npt.NDArray[np.uint8], task: TaskSpec) -> NetworkInput:
         view = np.ones(image.shape[:2], dtype=np.bool_)
     geometry = square_around(view)
     # Scaled as 0 or 255, so that a rim pixel counts if it is at least half covered.
-    fitted_view = fit(np.where(view, 255, 0).astype(np.uint8), geometry, task.size_px) >= 128
+    fitted_view = fit(view.astype(np.uint8) * np.uint8(255), geometry, task.size_px) >= 128
     return NetworkInput(fit(image, geometry, task.size_px), fitted_view.astype(np.uint8), geometry)
 
 

@@ -64,6 +64,9 @@ def _synthesise(words: list[str]) -> int:
                 size_px=options.size_px,
                 on_progress=lambda done, total: status.update(f"drawing fundus {done}/{total}"),
             )
+    except KeyboardInterrupt:
+        console.print("interrupted; the same call completes the data set")
+        return 130
     except (ValueError, OSError) as error:
         console.print(f"[red]error:[/red] {error}")
         return 1

@@ -61,7 +61,7 @@ def fit_sample(sample: Sample, task: TaskSpec) -> FittedSample:
 
 
 class CropDataset(Dataset[Batch]):
-    """Random augmented crops. The crop is a function of seed and index alone: workers and resuming change nothing.
+    """Random augmented crops. The crop is a function of seed and index alone, whatever the number of workers.
 
     An index counts on from epoch to epoch (see `EpochSampler`). Items: float32 (3, crop, crop) pixels 0–255, float32
     (1, crop, crop) vessel share 0–1 and float32 (1, crop, crop) weight, 1 inside the field of view.

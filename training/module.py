@@ -46,6 +46,12 @@ class SegmentationModule(lightning.LightningModule):
         dice = 2.0 * (found & true).sum() / (found.sum() + true.sum()).clamp_min(1)
         self.log_dict({"val_loss": loss, "val_dice": dice}, on_epoch=True, batch_size=len(batch[0]))
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the schedule follow this run's length: a run may be resumed with more epochs, or with fewer."""
+        place = ("last_epoch", "_step_count", "_last_lr")
+        states = checkpoint["lr_schedulers"]
+        checkpoint["lr_schedulers"] = [{name: state[name] for name in place if name in state} for state in states]
+
     def configure_optimizers(self) -> Any:
         """Return AdamW with a one-cycle schedule over all steps."""
         adam = torch.optim.AdamW(

@@ -30,7 +30,7 @@ class Run:
         return str(self.logger.run_id)
 
     def log_params(self, params: dict[str, Any]) -> None:
-        """Log a nested mapping as `a.b.c` = value."""
+        """Log a nested mapping as `a/b/c` = value."""
         self.logger.log_hyperparams(params)
 
     def log_metrics(self, metrics: dict[str, float]) -> None:

@@ -85,11 +85,34 @@ def clipped_after_the_sigmoid(source: Path, target: Path) -> None:
     onnx.save_model(model, str(target))
 
 
+def blank_from_the_fifth_row(source: Path, target: Path) -> None:
+    """Right alone and in small batches, wrong in the batch that is served."""
+    model = onnx.load_model(str(source))
+    last = next(node for node in model.graph.node if OUTPUT_NAME in node.output)
+    last.output[0] = "all_rows"
+    for name, value in (("zero", [0]), ("five", [5]), ("many", [1000]), ("axis", [0])):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, np.int64), name))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0, np.uint8), "nothing"))
+    make = onnx.helper.make_node
+    model.graph.node.extend(
+        [
+            make("Slice", ["all_rows", "zero", "five", "axis"], ["first"]),
+            make("Slice", ["all_rows", "five", "many", "axis"], ["rest"]),
+            make("Min", ["rest", "nothing"], ["blank"]),
+            make("Concat", ["first", "blank"], [OUTPUT_NAME], axis=0),
+        ]
+    )
+    onnx.save_model(model, str(target))
+
+
 def truncated(source: Path, target: Path) -> None:
     target.write_bytes(source.read_bytes()[:-5000])
 
 
-@pytest.mark.parametrize("perturb", [scale_one_weight, half_precision_weights, clipped_after_the_sigmoid, truncated])
+@pytest.mark.parametrize(
+    "perturb",
+    [scale_one_weight, half_precision_weights, clipped_after_the_sigmoid, blank_from_the_fifth_row, truncated],
+)
 def test_perturbed_onnx_is_refused(stages, module, pictures, tmp_path: Path, perturb: Callable) -> None:
     perturb(artefact(stages, "onnx"), tmp_path / "model.onnx")
     with pytest.raises(ParityError, match="onnx"):

@@ -12,6 +12,7 @@ from tritonclient.grpc import model_config_pb2
 
 from export.artefact import INPUT_NAME, OUTPUT_NAME
 from export.formats import FORMATS
+from export.parity import BATCH
 from tasks import TASKS, TaskSpec
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
@@ -94,6 +95,7 @@ def test_network_takes_and_gives_what_the_task_says(task: TaskSpec) -> None:
     assert tensors(config.input) == {INPUT_NAME: (uint8, [task.size_px, task.size_px, 3])}
     assert tensors(config.output) == {OUTPUT_NAME: (uint8, [task.size_px, task.size_px])}
     assert config.HasField("dynamic_batching")
+    assert config.max_batch_size == BATCH, "the parity gate compares batches of the size that is served"
     assert [warmup.batch_size for warmup in config.model_warmup] == [1, config.max_batch_size]
 
 

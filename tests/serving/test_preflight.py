@@ -89,6 +89,27 @@ def test_planted_byte_code_is_removed_before_it_could_run(release: Path) -> None
     assert not cache.exists()
 
 
+def test_nothing_is_removed_from_a_folder_that_is_not_a_release(tmp_path: Path) -> None:
+    cache = tmp_path / "venv" / "__pycache__"
+    cache.mkdir(parents=True)
+    expect_refusal(Options(tmp_path), "not a release")
+    assert cache.exists()
+
+
+def test_refused_start_leaves_a_running_servers_log_alone(release: Path, tmp_path: Path, taken_port: int) -> None:
+    log = tmp_path / "triton.log"
+    log.write_text("of another server")
+    expect_refusal(Options(release, grpc_port=taken_port, log=log), "cannot be used")
+    assert log.read_text() == "of another server"
+
+
+def test_refused_start_leaves_anothers_endpoint_file_alone(release: Path, tmp_path: Path, taken_port: int) -> None:
+    endpoint = tmp_path / "endpoint.json"
+    endpoint.write_text("{}")
+    assert main(["--repository", str(release), "--grpc-port", str(taken_port), "--endpoint-file", str(endpoint)]) == 1
+    assert endpoint.exists()
+
+
 def test_changed_byte_is_refused(release: Path) -> None:
     (release / "vessels" / "config.pbtxt").write_text((release / "vessels" / "config.pbtxt").read_text() + " ")
     expect_refusal(Options(release), r"vessels/config\.pbtxt changed")

@@ -89,6 +89,14 @@ def test_signal_leaves_a_checkpoint_that_resume_continues(
     assert not (out / "interrupted.ckpt").exists()
 
 
+def test_finished_run_can_be_resumed_with_more_epochs(synthetic: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    short = ("trainer.crops_per_epoch=16",)
+    assert main([*words(synthetic, out, "trainer.epochs=1", *short)[1:]]) == 0
+    assert main([*words(synthetic, out, "trainer.epochs=2", f"resume={out}", *short)[1:]]) == 0
+    assert [point["epoch"] for point in json.loads((out / "history.json").read_text())] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("word", "sentence"),
     [
