@@ -169,7 +169,7 @@ def test_ctrl_c_is_130_without_a_traceback(server, eye: Path, tmp_path: Path) ->
     while "ModelInfer" not in server.calls and time.monotonic() < give_up_s:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=5)
+    _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (130, "fovea: interrupted\n")
 
 
