@@ -3,14 +3,19 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-USAGE = """usage: python -m export [model=FOLDER] [formats=[onnx,torchscript]] [to=FOLDER] [work=FOLDER]
-           write every format, compare it with the trained network on its held-out pictures, place the release
+USAGE = """usage: python -m export [task=NAME] [model=FOLDER] [pictures=FOLDER] [formats=[onnx,torchscript]]
+                        [to=FOLDER] [work=FOLDER]
+           write every format, compare it with the trained network on labelled pictures, place it into the release
        python -m export verify FOLDER
-           re-hash a placed release and say what it was made from"""
+           re-hash a placed release and say what it was made from
+
+examples: python -m export model=build/training/vessels
+          python -m export task=eye_disease model=weights/eye_disease pictures=<data root>"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,16 +38,16 @@ def _export(words: list[str], console: Console) -> int:
 
     try:
         config = load_config(words)
-        release = export(config, console.print)
+        placed = export(config, console.print)
     except (ExportError, TrainingError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; nothing was placed")
         return 130
-    reports = json.loads((release / "provenance.json").read_text())["parity"]
-    console.print(_table(reports))
-    console.print(f"release {release.name} placed at {config.to}")
+    tasks = json.loads((placed.release / "provenance.json").read_text())["tasks"]
+    console.print(_table(placed.task, tasks[placed.task]["parity"]))
+    console.print(f"release {placed.release.name} placed at {config.to}, with {', '.join(tasks)}")
     return 0
 
 
@@ -58,22 +63,24 @@ def _verify(words: list[str], console: Console) -> int:
     except PlaceError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
-    console.print(f"{words[0]} is whole: {len(provenance['files'])} files, MLflow run {provenance['mlflow_run']}")
+    console.print(f"{words[0]} is whole: {len(provenance['files'])} files")
+    for name, made in provenance["tasks"].items():
+        console.print(f"  {name}: weights {made['weights_sha256'][:12]}, run {made['run_id'] or 'not tracked'}")
     return 0
 
 
-def _table(reports: list[dict[str, object]]) -> Table:
-    table = Table(title="parity with the trained network")
-    for column in ("format", "pictures", "max abs error", "budget", "Dice difference", "budget "):
+def _table(task: str, reports: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"{task}: parity with the trained network; in brackets the budget")
+    for column in ("format", "pictures", "max abs error", "other class", f"{reports[0]['figure']} differs"):
         table.add_column(column)
     for report in reports:
+        budget = report["budget"]
         table.add_row(
             str(report["format"]),
             str(report["images"]),
-            f"{report['max_abs_error']:.1e}",
-            f"{report['max_abs_error_budget']:.0e}",
-            f"{report['dice_difference']:.5f}",
-            str(report["dice_difference_budget"]),
+            f"{report['max_abs_error']:.1e} ({budget['max_abs_error']:.0e})",
+            f"{report['disagreement']:.1e} ({budget['disagreement']:.0e})",
+            f"{report['quality_difference']:.5f} ({budget['quality_difference']})",
         )
     return table
 

@@ -2,57 +2,65 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.config import ExportConfig
 from export.errors import ExportError
 from export.formats import FORMATS
-from export.parity import ParityReport, Picture, fit_picture, measure_parity, require_parity
-from export.place import place
+from export.parity import ParityReport, measure_parity, require_parity
+from export.pictures import read_pictures
+from export.place import place, served_batch
 from tasks import TaskSpec, get_task
-from tasks.errors import ImageError
-from tasks.held_out import read_held_out
 from training.revision import code_revision, tool_versions
-from training.serving_module import ServingModule
-from training.weights import ModelCard, load_network
+from training.weights import ModelCard, load_card, load_serving_module
 
 
-def export(config: ExportConfig, say: Callable[[str], None]) -> Path:
-    """Write every format, hold each to its parity budget, and place the release if all pass.
+@dataclass(frozen=True)
+class Placed:
+    """The release's own folder, and the task that was placed into it."""
+
+    task: str
+    release: Path
+
+
+def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
+    """Write every format, hold each to its parity budget, and place the task into the release if all pass.
 
     `<work>/<task>/parity.json` is written either way.
 
     Raises:
         ExportError: the first thing that kept the release from being placed.
-        training.errors.TrainingError: the model folder cannot be used.
+        training.errors.TrainingError: the model or the pictures cannot be used.
     """
-    model = Path(config.model)
-    network, card = load_network(model)
-    task = get_task(card.task)
-    module = ServingModule(network)
-    pictures = _pictures(model, task)
+    model = Path(config.model or f"build/training/{config.task or 'vessels'}")
+    task = _task(model, config.task)
+    module, card = load_serving_module(model)
+    pictures = read_pictures(model, Path(config.pictures) if config.pictures else None, task)
     work = _work_folder(Path(config.work) / task.name)
     artefacts, reports = {}, []
     for name in config.formats:
         path = work / FORMATS[name].file_name
-        say(f"writing {name} …")
+        say(f"writing {task.name} as {name} …")
         FORMATS[name].write(module, task, _metadata(task, card), path)
         say(f"comparing {name} with the trained network on {len(pictures)} pictures …")
-        reports.append(measure_parity(name, FORMATS[name], path, module, pictures, task))
+        batch = served_batch(task.name)
+        reports.append(measure_parity(name, FORMATS[name], path, module, pictures, task, batch=batch))
         artefacts[path.name] = path
     (work / "parity.json").write_text(json.dumps([report.to_dict() for report in reports], indent=2) + "\n")
     for report in reports:
         require_parity(report)
     say("placing the release …")
-    return place(task.name, artefacts, _provenance(card, config.formats, reports), Path(config.to))
+    made = _provenance(card, config.formats, reports)
+    return Placed(task.name, place(task.name, artefacts, made, Path(config.to)))
 
 
-def _pictures(model: Path, task: TaskSpec) -> list[Picture]:
-    try:
-        return [fit_picture(held_out, task) for held_out in read_held_out(model)]
-    except ImageError as error:
-        raise ExportError(str(error)) from error
+def _task(model: Path, asked: str | None) -> TaskSpec:
+    card = load_card(model)
+    if asked not in (None, card.task):
+        raise ExportError(f"{model} was trained for {card.task} and task={asked} was asked; name that task's model=")
+    return get_task(card.task)
 
 
 def _metadata(task: TaskSpec, card: ModelCard) -> dict[str, str]:
@@ -69,8 +77,7 @@ def _metadata(task: TaskSpec, card: ModelCard) -> dict[str, str]:
 def _provenance(card: ModelCard, formats: list[str], reports: list[ParityReport]) -> dict[str, Any]:
     packages = sorted({package for name in formats for package in FORMATS[name].packages})
     return {
-        "task": card.task,
-        "mlflow_run": card.mlflow_run,
+        "run_id": card.run_id,
         "weights_sha256": card.weights_sha256,
         "data_digest": card.data_digest,
         "metrics": card.metrics,

@@ -7,8 +7,10 @@ from export.torchscript import load_torchscript, write_torchscript
 _FP32 = Budget(
     max_abs_error=1e-4,
     max_level_error=1,
-    dice_difference=0.0005,
-    reason="the same arithmetic in another order: 1e-6 is usual; 1e-4 is 1/40 of a level, and rounding may tip one",
+    disagreement=1e-4,
+    quality_difference=0.0005,
+    reason="the same arithmetic in another order: 1e-6 is usual; 1e-4 is 1/40 of a level, and rounding may tip one, as "
+    "it may tip the arg-max where two classes are equally probable",
 )
 
 FORMATS: dict[str, Format] = {

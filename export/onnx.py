@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,17 @@ import onnx
 import onnxruntime
 import onnxsim
 import torch
+from torch import nn
 
-from export.artefact import INPUT_NAME, OUTPUT_NAME, Answer, Pixels
+from export.artefact import INPUT_NAME, OUTPUT_NAMES, Answer, Pixels, Runner
 from export.errors import ExportError
 from tasks import TaskSpec
 from training.serving_module import ServingModule
 
 # The lowest opset with all operators as they are; TensorRT 11 and ONNX Runtime 1.27 read up to 25.
 OPSET = 21
+# Tensor within the graph that the parity gate measures; not an output of the file.
+_PROBABILITY = "probability"
 
 
 def write_onnx(module: ServingModule, task: TaskSpec, metadata: Mapping[str, str], path: Path) -> None:
@@ -33,26 +36,45 @@ def write_onnx(module: ServingModule, task: TaskSpec, metadata: Mapping[str, str
     if not equal:
         raise ExportError("the simplified ONNX graph answers differently from the exported one; report this network")
     _clean(simplified)
+    # It was an output until here so that its name survived; a server would compute and send it.
+    del simplified.graph.output[len(OUTPUT_NAMES[task.kind]) :]
     onnx.helper.set_model_props(simplified, dict(metadata))
     onnx.checker.check_model(simplified, full_check=True)
     onnx.save_model(simplified, str(path))
 
 
-def load_onnx(path: Path) -> Callable[[Pixels], Answer]:
+def load_onnx(path: Path) -> Runner:
     """Return a function that runs the file under ONNX Runtime on the CPU.
 
-    The probability before rounding is made a second output of a copy in memory; the file itself stays as it is.
+    The probability before arg-max and rounding is made an output of a copy in memory; the file itself stays as it is.
     """
     model = onnx.load_model(str(path))
-    probability = next(node.output[0] for node in model.graph.node if node.op_type == "Sigmoid")
-    model.graph.output.append(onnx.helper.make_tensor_value_info(probability, onnx.TensorProto.FLOAT, None))
+    served = [output.name for output in model.graph.output]
+    # A probability that is served as it is must be measured as it is served.
+    measured = _PROBABILITY if model.graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.UINT8 else served[0]
+    if measured not in served:
+        model.graph.output.append(onnx.helper.make_tensor_value_info(measured, onnx.TensorProto.FLOAT, None))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
     def run(pixels: Pixels) -> Answer:
-        quantised, before = session.run([OUTPUT_NAME, probability], {INPUT_NAME: pixels})
-        return Answer(quantised, before.reshape(quantised.shape))
+        found = dict(zip([*served, measured], session.run([*served, measured], {INPUT_NAME: pixels}), strict=True))
+        return Answer(tuple(found[name] for name in served), found[measured])
 
     return run
+
+
+class _Measured(nn.Module):
+    """The served outputs, and after them the probability that they are made of (unless it is served itself)."""
+
+    def __init__(self, module: ServingModule) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        probability = self.module.probability(pixels)
+        served = self.module.serve(probability)
+        outputs = served if isinstance(served, tuple) else (served,)
+        return outputs if outputs[0].is_floating_point() else (*outputs, probability)
 
 
 def _export(module: ServingModule, task: TaskSpec) -> Any:
@@ -63,10 +85,10 @@ def _export(module: ServingModule, task: TaskSpec) -> Any:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore", (FutureWarning, DeprecationWarning))
             program = torch.onnx.export(
-                module,
+                _Measured(module).eval(),
                 (example,),
                 input_names=[INPUT_NAME],
-                output_names=[OUTPUT_NAME],
+                output_names=[*OUTPUT_NAMES[task.kind], _PROBABILITY],
                 dynamic_shapes=({0: "batch"},),
                 opset_version=OPSET,
                 dynamo=True,

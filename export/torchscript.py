@@ -1,13 +1,14 @@
 """TorchScript: traced and frozen. The parity reference among the serving profiles."""
 
 import warnings
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch.jit._trace import TracingCheckError
 
-from export.artefact import Answer, Pixels
+from export.artefact import Answer, Pixels, Runner, answer_of
 from export.errors import ExportError
 from tasks import TaskSpec
 from training.serving_module import ServingModule
@@ -35,17 +36,30 @@ def write_torchscript(module: ServingModule, task: TaskSpec, metadata: Mapping[s
             raise ExportError(f"the network's trace depends on its example input: {error}") from error
         frozen = torch.jit.freeze(traced, preserved_attrs=[_PROBABILITY])
         frozen.save(str(path), _extra_files={name: value.encode() for name, value in metadata.items()})
+    _drop_call_stacks(path)
 
 
-def load_torchscript(path: Path) -> Callable[[Pixels], Answer]:
+def load_torchscript(path: Path) -> Runner:
     """Return a function that runs the file on the CPU."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
         module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
 
     def run(pixels: Pixels) -> Answer:
-        batch = torch.from_numpy(pixels)
         with torch.inference_mode():
-            return Answer(module(batch).numpy(), module.probability(batch).numpy())
+            return answer_of(module, torch.from_numpy(pixels))
 
     return run
+
+
+def _drop_call_stacks(path: Path) -> None:
+    """Remove where each operation was traced: paths of this machine and line numbers, and an id made from them.
+
+    Nothing needs them to run, and without them equal networks give equal files whoever calls this.
+    """
+    partial = path.with_suffix(".partial")
+    with zipfile.ZipFile(path) as traced, zipfile.ZipFile(partial, "w") as clean:
+        for entry in traced.infolist():
+            if not entry.filename.endswith((".debug_pkl", ".data/serialization_id")):
+                clean.writestr(entry, traced.read(entry))
+    partial.replace(path)

@@ -85,7 +85,10 @@ def _prepare_data(options: DemoOptions, console: Console) -> float:
 
 def _training_words(options: DemoOptions, model: Path) -> list[str]:
     data = options.data or options.build / "data" / "synthetic"
+    # A drawn set may have fewer people than a task's usual number of folds.
+    folds = [] if options.data else [f"data.folds={max(2, min(5, options.subjects))}"]
     return [
+        *folds,
         _override("data.root", data),
         _override("out", model),
         f"trainer={options.trainer}",

@@ -1,7 +1,7 @@
 """Held-out pictures through the running server, compared with what training's evaluation got offline."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,19 @@ from PIL import Image
 from rich.console import Console
 
 from pipelines.errors import MismatchError, PipelineError
-from tasks import ClassInfo, TaskSpec, get_task
-from tasks.errors import ImageError
+from tasks import ClassInfo, Kind, TaskSpec, get_task
+from tasks.errors import ImageError, TaskError
 from tasks.held_out import HeldOut, read_held_out
 from tasks.imaging import decode, overlay
-from tasks.metrics import dice
-from tasks.processing import Prediction
+from tasks.quality import count, quality
 
 TOLERANCE = 0.001
+# One figure a picture, under the name that training's evaluation gives it.
+FIGURES = {
+    Kind.BINARY_SEGMENTATION: ("dice", "Dice"),
+    Kind.SEMANTIC_SEGMENTATION: ("mean_iou", "mean IoU"),
+    Kind.CLASSIFICATION: ("probability_of_truth", "probability of the true class"),
+}
 # What a reader looks for in a comparison: what was found, what was invented, what was missed.
 COMPARISON = (
     ClassInfo("background", (0, 0, 0)),
@@ -31,28 +36,35 @@ COMPARISON = (
 
 @dataclass(frozen=True)
 class ServedImage:
-    """One held-out picture: Dice inside the field of view, from the server and offline, and the call's duration."""
+    """One held-out picture: its figure (see `FIGURES`), from the server and offline, and the call's duration."""
 
     name: str
-    dice_served: float
-    dice_offline: float
+    served: float
+    offline: float
     elapsed_ms: float
+
+    def to_dict(self, figure: str) -> dict[str, Any]:
+        """Return it ready for JSON, with the figure's name in the keys."""
+        figures = {f"{figure}_served": self.served, f"{figure}_offline": self.offline}
+        return {"name": self.name, **figures, "elapsed_ms": self.elapsed_ms}
 
 
 def infer(url: str, model: Path, out: Path, console: Console) -> list[ServedImage]:
-    """Segment every held-out picture, save overlays under `out/overlays` and the figures as `out/served.json`.
+    """Ask for every held-out picture, save overlays under `out/overlays` and the figures as `out/served.json`.
 
     Args:
         url: gRPC address of the server.
         model: a model folder; its `held_out` was judged offline by the training.
         out: a folder to write.
+        console: gets a line for each picture.
 
     Raises:
-        MismatchError: a served Dice differs from the offline one by more than `TOLERANCE`; everything is saved before.
+        MismatchError: a served figure differs from the offline one by more than `TOLERANCE`; all is saved before.
         PipelineError: there are no held-out pictures.
         fovea_client.FoveaError: the server refused a picture or did not answer.
     """
-    card, offline, pictures = _read_model(model)
+    task, offline, pictures = _read_model(model)
+    key, title = FIGURES[task.kind]
     try:
         (out / "overlays").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -60,51 +72,52 @@ def infer(url: str, model: Path, out: Path, console: Console) -> list[ServedImag
     results = []
     with Client(url) as client:
         for picture in pictures:
-            result = _infer_one(client, get_task(card["task"]), picture, offline[picture.name]["dice"], out)
+            served, elapsed_ms = _ask(client, task, picture, out / "overlays" / picture.name)
+            result = ServedImage(picture.name, served, offline[picture.name][key], elapsed_ms)
             results.append(result)
             console.print(
-                f"{result.name}  Dice served {result.dice_served:.4f}  offline {result.dice_offline:.4f}  "
-                f"{result.elapsed_ms:.0f} ms"
+                f"{result.name}  {title} served {result.served:.4f}  offline {result.offline:.4f}  {elapsed_ms:.0f} ms"
             )
-    (out / "served.json").write_text(json.dumps([asdict(result) for result in results], indent=2))
-    _require_equal(results)
+    (out / "served.json").write_text(json.dumps([result.to_dict(key) for result in results], indent=2))
+    _require_equal(results, title)
     return results
 
 
-def _read_model(model: Path) -> tuple[dict[str, Any], dict[str, Any], list[HeldOut]]:
+def _read_model(model: Path) -> tuple[TaskSpec, dict[str, Any], list[HeldOut]]:
     try:
-        card = json.loads((model / "model.json").read_text())
+        task = get_task(json.loads((model / "model.json").read_text())["task"])
         offline = json.loads((model / "evaluation.json").read_text())["per_image"]
-        return card, offline, read_held_out(model)
-    except (ImageError, OSError, ValueError) as error:
+        return task, offline, read_held_out(model, task)
+    except (TaskError, ImageError, OSError, ValueError, KeyError) as error:
         raise PipelineError(f"{model} is not a model folder of `python -m training`: {error}") from error
 
 
-def _infer_one(client: Client, task: TaskSpec, picture: HeldOut, dice_offline: float, out: Path) -> ServedImage:
+def _ask(client: Client, task: TaskSpec, picture: HeldOut, stem: Path) -> tuple[float, float]:
+    """Return the picture's figure and the call's milliseconds; a segmentation's overlays are saved."""
+    if task.kind is Kind.CLASSIFICATION:
+        classified = client.classify(picture.image, task=task.name)
+        return classified.probability[task.classes[int(picture.truth)].name], classified.elapsed_ms
     answer = client.segment(picture.image, task=task.name)
+    _save_overlays(answer.mask, picture, task, stem)
+    return quality(count(answer.mask, picture.truth, picture.judged, task), task), answer.elapsed_ms
+
+
+def _save_overlays(mask: npt.NDArray[np.uint8], picture: HeldOut, task: TaskSpec, stem: Path) -> None:
     image = decode(picture.image.read_bytes(), task.limits)
-    prediction = Prediction(answer.mask, answer.probability)
-    _save_overlays(image, prediction, picture.truth, task, out / "overlays" / picture.name)
-    inside = picture.field_of_view
-    served = dice(prediction.mask[inside] > 0, picture.truth[inside])
-    return ServedImage(picture.name, served, dice_offline, answer.elapsed_ms)
-
-
-def _save_overlays(
-    image: npt.NDArray[np.uint8], prediction: Prediction, truth: npt.NDArray[np.bool_], task: TaskSpec, stem: Path
-) -> None:
-    found = prediction.mask > 0
-    comparison = np.select([found & truth, found & ~truth, ~found & truth], [1, 2, 3], 0).astype(np.uint8)
-    for suffix, mask, classes in (("overlay", prediction.mask, task.classes), ("comparison", comparison, COMPARISON)):
+    truth = picture.truth
+    # Where the server names another class than the expert, one colour has to do: invented.
+    kinds = [(mask == truth) & (truth > 0), mask > 0, truth > 0]
+    comparison = np.where(picture.judged, np.select(kinds, [1, 2, 3], 0), 0).astype(np.uint8)
+    for suffix, plane, classes in (("overlay", mask, task.classes), ("comparison", comparison, COMPARISON)):
         path = stem.with_name(f"{stem.name}_{suffix}.png")
-        Image.fromarray(overlay(image, mask, classes)).save(path)
+        Image.fromarray(overlay(image, plane, classes)).save(path)
 
 
-def _require_equal(results: list[ServedImage]) -> None:
-    worst = max(results, key=lambda result: abs(result.dice_served - result.dice_offline))
-    difference = abs(worst.dice_served - worst.dice_offline)
-    if difference > TOLERANCE:
+def _require_equal(results: list[ServedImage], title: str) -> None:
+    worst = max(results, key=lambda result: abs(result.served - result.offline))
+    # Written so that a NaN is no agreement.
+    if not abs(worst.served - worst.offline) <= TOLERANCE:
         raise MismatchError(
-            f"{worst.name}: Dice through the server is {worst.dice_served:.4f} and offline {worst.dice_offline:.4f}; "
+            f"{worst.name}: {title} through the server is {worst.served:.4f} and offline {worst.offline:.4f}; "
             f"they may differ by {TOLERANCE}. The served release is not the model that was evaluated"
         )

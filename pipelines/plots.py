@@ -4,22 +4,26 @@ import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _SIZE_INCHES = (6.4, 3.2)
 
 
 def training_curve(history: Sequence[Mapping[str, float]]) -> str:
-    """Return loss and validation Dice over the epochs."""
+    """Return loss and validation score over the epochs; without a validation part, the training loss alone."""
     figure = Figure(_SIZE_INCHES, layout="constrained")
     left = figure.subplots()
-    epochs = [point["epoch"] for point in history]
+    names = [name for name in history[0] if all(name in point for point in history)]
     for name, label, colour in (("train_loss", "training loss", "#1f6feb"), ("val_loss", "validation loss", "#8b949e")):
-        left.plot(epochs, [point[name] for point in history], label=label, color=colour)
+        if name in names:
+            _plot(left, history, name, label, colour)
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, None))
-    right = left.twinx()
-    right.plot(epochs, [point["val_dice"] for point in history], label="validation Dice", color="#2da44e")
-    right.set(ylabel="Dice", ylim=(0, 1))
+    scores = [name for name in names if name.startswith("val_") and name != "val_loss"]
+    if scores:
+        right = left.twinx()
+        _plot(right, history, scores[0], scores[0].replace("val_", "validation ").replace("_", " "), "#2da44e")
+        right.set(ylabel="score", ylim=(0, 1))
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return _svg(figure)
 
@@ -37,6 +41,11 @@ def latency_distribution(latencies_ms: Sequence[float], quantiles_ms: Mapping[st
         xlabel="latency from the intended send time, ms", ylabel="share of requests", ylim=(0, 1.02), xlim=(0, None)
     )
     return _svg(figure)
+
+
+def _plot(axes: Axes, history: Sequence[Mapping[str, float]], name: str, label: str, colour: str) -> None:
+    epochs, values = zip(*((point["epoch"], point[name]) for point in history), strict=True)
+    axes.plot(epochs, values, label=label, color=colour)
 
 
 def _svg(figure: Figure) -> str:

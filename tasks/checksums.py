@@ -40,11 +40,7 @@ def verify_checksums(folder: Path) -> str:
     Raises:
         ChecksumError: SHA256SUMS is missing, or a file is changed, missing or not listed.
     """
-    path = folder / FILE_NAME
-    if not path.is_file():
-        raise ChecksumError(f"{folder} has no {FILE_NAME}: it is not a release; make one with `python -m export`")
-    lines = (line.partition("  ") for line in path.read_text().splitlines())
-    listed = {name: digest for digest, _, name in lines}
+    listed = read_checksums(folder)
     found = list_checksums(folder)
     wrong = sorted(name for name in listed.keys() | found.keys() if listed.get(name) != found.get(name))
     if wrong:
@@ -52,7 +48,20 @@ def verify_checksums(folder: Path) -> str:
             f"{folder} is not the release that was placed: {', '.join(wrong[:5])} changed, missing or not listed; "
             "place it again with `python -m export`"
         )
-    return sha256_of(path)
+    return sha256_of(folder / FILE_NAME)
+
+
+def read_checksums(folder: Path) -> dict[str, str]:
+    """Return what the folder's SHA256SUMS lists, path → SHA-256, without looking at the files.
+
+    Raises:
+        ChecksumError: it is missing.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise ChecksumError(f"{folder} has no {FILE_NAME}: it is not a release; make one with `python -m export`")
+    lines = (line.partition("  ") for line in path.read_text().splitlines())
+    return {name: digest for digest, _, name in lines}
 
 
 def _counts(relative: Path) -> bool:

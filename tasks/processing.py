@@ -27,15 +27,28 @@ class NetworkInput:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer at the picture's own size.
+    """A segmentation at the picture's own size.
 
     Attributes:
         mask: uint8 (height, width), class indices.
-        probability: uint8 (height, width); 0–255 stands for 0–1, of the foreground.
+        probability: uint8 (height, width); 0–255 stands for 0–1. Of the foreground (binary), or of the class in the mask.
     """
 
     mask: npt.NDArray[np.uint8]
     probability: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The class of a picture.
+
+    Attributes:
+        label: class index of the largest probability.
+        probability: float32 (classes,), sums to 1.
+    """
+
+    label: int
+    probability: npt.NDArray[np.float32]
 
 
 def preprocess(data: bytes, task: TaskSpec) -> NetworkInput:
@@ -63,10 +76,10 @@ def prepare(image: npt.NDArray[np.uint8], task: TaskSpec) -> NetworkInput:
 def postprocess(
     probability: npt.NDArray[np.uint8], view: npt.NDArray[np.uint8], geometry: Geometry, task: TaskSpec
 ) -> Prediction:
-    """Bring the network's answer back to the picture's own size; nothing is predicted outside the field of view.
+    """Bring a binary segmentation back to the picture's own size; nothing is predicted outside the field of view.
 
     Args:
-        probability: uint8 (size_px, size_px), 0–255.
+        probability: uint8 (size_px, size_px), 0–255, of the foreground.
         view: uint8 (size_px, size_px), `NetworkInput.field_of_view`.
         geometry: `NetworkInput.geometry`.
         task: its threshold decides what is foreground.
@@ -74,12 +87,52 @@ def postprocess(
     Raises:
         ShapeError: the two planes differ in shape, or the geometry is not one that `prepare` makes.
     """
-    _check_geometry(geometry, task)
-    if probability.shape != view.shape:
-        raise ShapeError(f"probability has the shape {probability.shape} and the field of view {view.shape}")
+    _check_planes(geometry, task, probability, view)
     restored = unfit(np.where(view > 0, probability, 0).astype(np.uint8), geometry)
     mask = restored >= np.ceil(task.threshold * 255)
     return Prediction(mask.astype(np.uint8), restored)
+
+
+def postprocess_classes(
+    classes: npt.NDArray[np.uint8],
+    probability: npt.NDArray[np.uint8],
+    view: npt.NDArray[np.uint8],
+    geometry: Geometry,
+    task: TaskSpec,
+) -> Prediction:
+    """Bring a semantic segmentation back to the picture's own size.
+
+    Args:
+        classes: uint8 (size_px, size_px), indices into `task.classes`.
+        probability: uint8 (size_px, size_px), 0–255, of the class that `classes` names.
+        view, geometry, task: as for `postprocess`.
+
+    Raises:
+        ShapeError: the planes differ in shape, an index names no class, or the geometry is not one that `prepare` makes.
+    """
+    _check_planes(geometry, task, classes, probability, view)
+    if int(classes.max(initial=0)) >= len(task.classes):
+        raise ShapeError(f"the network names class {int(classes.max())} and {task.name} has {len(task.classes)}")
+    inside = view > 0
+    mask = unfit(np.where(inside, classes, 0).astype(np.uint8), geometry, nearest=True)
+    return Prediction(mask, unfit(np.where(inside, probability, 0).astype(np.uint8), geometry))
+
+
+def postprocess_label(probability: npt.NDArray[np.float32], task: TaskSpec) -> Classification:
+    """Return the class of the largest probability; float32 (classes,) in, the first of equals wins.
+
+    Raises:
+        ShapeError: not one probability a class.
+    """
+    if probability.shape != (len(task.classes),):
+        raise ShapeError(f"{task.name} has {len(task.classes)} classes and the network answers {probability.shape}")
+    return Classification(int(probability.argmax()), probability)
+
+
+def _check_planes(geometry: Geometry, task: TaskSpec, *planes: npt.NDArray[np.uint8]) -> None:
+    _check_geometry(geometry, task)
+    if len({plane.shape for plane in planes}) != 1:
+        raise ShapeError(f"the network's planes differ in shape: {', '.join(str(plane.shape) for plane in planes)}")
 
 
 def _check_geometry(geometry: Geometry, task: TaskSpec) -> None:

@@ -7,7 +7,9 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What the network answers with."""
 
-    BINARY_SEGMENTATION = "binary_segmentation"
+    BINARY_SEGMENTATION = "binary_segmentation"  # per pixel, the probability of the one foreground class
+    SEMANTIC_SEGMENTATION = "semantic_segmentation"  # per pixel, one of several classes
+    CLASSIFICATION = "classification"  # one class for the whole picture
 
 
 class FieldOfView(StrEnum):
@@ -45,10 +47,11 @@ class TaskSpec:
     Attributes:
         name: prefix of the task's models in the model repository.
         kind: what the network answers with.
-        classes: by class index; index 0 is the background.
+        classes: by class index; index 0 of a segmentation is the background or `unlabeled`.
         size_px: side of the square picture that the network takes.
         field_of_view: where a prediction may be; outside it mask and probability are 0.
-        threshold: probability, 0–1, from which on a pixel belongs to the foreground.
+        threshold: probability, 0–1, from which on a pixel belongs to the foreground (binary segmentation).
+        unlabeled: whether class 0 means that nobody said what is there: never predicted, learnt from or judged.
         limits: what an encoded image may be.
     """
 
@@ -57,5 +60,16 @@ class TaskSpec:
     classes: tuple[ClassInfo, ...]
     size_px: int
     field_of_view: FieldOfView
-    threshold: float
+    threshold: float = 0.5
+    unlabeled: bool = False
     limits: ImageLimits = ImageLimits()
+
+    @property
+    def predicted(self) -> tuple[ClassInfo, ...]:
+        """Return the classes that the network tells apart, in the order of its outputs."""
+        return self.classes[1:] if self.unlabeled else self.classes
+
+    @property
+    def outputs(self) -> int:
+        """Return how many values the network answers with, for each pixel or for the picture."""
+        return 1 if self.kind is Kind.BINARY_SEGMENTATION else len(self.predicted)

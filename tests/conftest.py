@@ -1,10 +1,11 @@
-"""What several suites share: one small data set, one trained model, one placed release, servers by profile."""
+"""What several suites share: one small data set, one trained model, placed releases, servers by profile."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doors import Launched, Stages, door
+from doors import Launched, Release, Stages, door
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +38,27 @@ def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
 
 
 @pytest.fixture(scope="session")
+def release(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Every task in one release: vessels as trained, the others placed beside it without training."""
+    from untrained import model_folder
+
+    from export.config import ExportConfig
+    from export.export import export
+    from tasks import TASKS
+
+    build = tmp_path_factory.mktemp("release")
+    placed = Path(shutil.copytree(stages.repository.resolve(), build / "releases" / stages.repository.resolve().name))
+    (build / "model_repository").symlink_to(placed)
+    models = {"vessels": stages.model}
+    for name, task in TASKS.items():
+        if name not in models:
+            models[name] = model_folder(task, build / "training" / name)
+            words = {"to": str(build / "model_repository"), "work": str(build / "export")}
+            export(ExportConfig(task=name, model=str(models[name]), **words), lambda _: None)
+    return Release(build / "model_repository", models)
+
+
+@pytest.fixture(scope="session")
 def served_default(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """A running server in the default profile, for what does not depend on the profile."""
     server = Launched(stages.repository, tmp_path_factory.mktemp("serving"))
@@ -48,10 +70,10 @@ def served_default(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session", params=["default", "torchscript"])
 def served(
-    request: pytest.FixtureRequest, stages: Stages, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, release: Release, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Launched]:
-    """A running server, once for every profile that needs no GPU."""
-    server = Launched(stages.repository, tmp_path_factory.mktemp("serving"), "--profile", request.param)
+    """A running server with every task, once for every profile that needs no GPU."""
+    server = Launched(release.repository, tmp_path_factory.mktemp("serving"), "--profile", request.param)
     try:
         yield server.wait()
     finally:

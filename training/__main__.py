@@ -1,20 +1,41 @@
-"""Front door: `python -m training [train] key=value …`, `python -m training synthesise …`."""
+"""Front door: `python -m training [command] key=value …`."""
 
-import argparse
-import logging
-import os
 import sys
-import warnings
-from pathlib import Path
 
-from rich.console import Console
-
-USAGE = """usage: python -m training [train] key=value …            train and evaluate; the keys: training/config.py
-       python -m training synthesise --root FOLDER …    write a procedural data set in the CHASE_DB1 layout
+USAGE = """usage: python -m training [train] key=value …     train and judge; the keys: training/config.py
+       python -m training --multirun key=a,b …    one run for every combination
+       python -m training crossvalidate key=value … [baseline=true]
+       python -m training tune key=value … [trials=20] [timeout_s=…] [study=…] [search=FILE] [pruner=median]
+       python -m training evaluate task=… root=… [model=…]
+       python -m training ingest task=… root=… [source=…]
+       python -m training card task=… [model=…]
+       python -m training promote task=… [version=…] [uri=…] [force=true]
+       python -m training ship model=… to=weights/<task>
+       python -m training synthesise --root FOLDER …
 
 examples: python -m training data.root=build/data/synthetic
           python -m training data.root=<folder> trainer.epochs=20 seed=3 out=build/training/mine
-          python -m training data.root=<folder> resume=build/training/vessels"""
+          python -m training data.root=<folder> resume=build/training/vessels
+          python -m training crossvalidate task=eye_disease data.root=<folder> baseline=true
+          python -m training tune data.root=<folder> trials=30 out=build/tuning/vessels
+
+a stopped train is continued with resume=<its out>; crossvalidate and tune continue by themselves
+status: 0 done, 1 could not be done, 2 wrong call, 128 and the signal's number if stopped"""
+
+# command → where it is; imported only when it is called, because some of them take seconds to import.
+COMMANDS = {
+    "train": ("training.command", "run_training"),
+    "--multirun": ("training.experiments.multirun", "run_multirun"),
+    "multirun": ("training.experiments.multirun", "run_multirun"),
+    "crossvalidate": ("training.experiments.crossvalidation", "run_crossvalidate"),
+    "tune": ("training.experiments.tuning", "run_tune"),
+    "evaluate": ("training.evaluation.command", "run_evaluate"),
+    "ingest": ("training.ingest_command", "run_ingest"),
+    "card": ("training.cards", "run_card"),
+    "promote": ("training.models", "run_promote"),
+    "ship": ("training.models", "run_ship"),
+    "synthesise": ("training.synthetic.command", "run_synthesise"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,55 +44,36 @@ def main(arguments: list[str] | None = None) -> int:
     if words[:1] in (["-h"], ["--help"]) or not words:
         sys.stdout.write(USAGE + "\n")
         return 0 if words else 2
-    commands = {"train": _train, "synthesise": _synthesise}
-    command, rest = (commands[words[0]], words[1:]) if words[0] in commands else (_train, words)
-    return command(rest)
+    name, rest = _command(words)
+    return _run(name, rest)
 
 
-def _train(overrides: list[str]) -> int:
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-    from training.command import run_training  # noqa: PLC0415 - seconds of imports that --help need not wait for
-
-    _quieten()
-    return run_training(overrides, Console(highlight=False, soft_wrap=True))
-
-
-def _quieten() -> None:
-    """Silence advice of libraries that the user cannot act on."""
-    warnings.filterwarnings("ignore", module=r"lightning\..*")
-    for name in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    # Hydra's own flag may stand anywhere.
+    for flag in ("--multirun", "-m"):
+        if flag in words:
+            return "--multirun", [word for word in words if word != flag]
+    return (words[0], words[1:]) if words[0] in COMMANDS else ("train", words)
 
 
-def _synthesise(words: list[str]) -> int:
-    from training.synthetic import write_dataset  # noqa: PLC0415
+def _run(name: str, words: list[str]) -> int:
+    import importlib  # noqa: PLC0415 - nothing above may take time: Ctrl-C must be heard from the start
 
-    parser = argparse.ArgumentParser(
-        prog="python -m training synthesise", formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--root", type=Path, default=Path("build/data/synthetic"), help="folder to write")
-    parser.add_argument("--subjects", type=int, default=12, help="people, with two eyes each")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--size-px", type=int, default=640)
-    options = parser.parse_args(words)
-    console = Console(highlight=False)
-    try:
-        with console.status("drawing") as status:
-            write_dataset(
-                options.root,
-                subjects=options.subjects,
-                seed=options.seed,
-                size_px=options.size_px,
-                on_progress=lambda done, total: status.update(f"drawing fundus {done}/{total}"),
-            )
-    except KeyboardInterrupt:
-        console.print("interrupted; the same call completes the data set")
-        return 130
-    except (ValueError, OSError) as error:
-        console.print(f"[red]error:[/red] {error}")
-        return 1
-    console.print(f"{2 * options.subjects} synthetic fundus pictures in {options.root}")
-    return 0
+    from training.interrupt import imports_die_quietly  # noqa: PLC0415
+
+    module, function = COMMANDS[name]
+    with imports_die_quietly():
+        from rich.console import Console  # noqa: PLC0415
+
+        from training.quiet import ask_nobody, quieten  # noqa: PLC0415
+
+        ask_nobody()
+        command = getattr(importlib.import_module(module), function)
+        quieten()
+    # evaluate writes JSON to standard output and nothing else.
+    console = Console(highlight=False, soft_wrap=True, stderr=name == "evaluate")
+    status: int = command(words, console)
+    return status
 
 
 if __name__ == "__main__":

@@ -13,11 +13,19 @@ class DataError(TrainingError):
     """A data folder that is missing, incomplete or of no known layout."""
 
 
-class StoppedError(TrainingError):
-    """The run was told to stop by a signal, whose number is `signal_number`; what it had learnt is kept."""
+class DivergedError(TrainingError):
+    """A loss that is no longer a number."""
 
-    def __init__(self, signal_number: int, folder: object) -> None:
-        super().__init__(f"stopped; continue with the same call and resume={folder}")
+
+class LostProcessError(TrainingError):
+    """A process of a distributed run that found the others gone: what happened to those is the cause."""
+
+
+class StoppedError(TrainingError):
+    """The run was told to stop by a signal, whose number is `signal_number`; `kept` says what is left of it."""
+
+    def __init__(self, signal_number: int, kept: str) -> None:
+        super().__init__(f"stopped; {kept}")
         self.signal_number = signal_number
 
 

@@ -23,6 +23,7 @@ class EpochProgress(Callback):
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._started_s = 0.0

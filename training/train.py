@@ -1,202 +1,208 @@
-"""A training run, read top to bottom: data, network, fit, judge, keep."""
+"""A training run, read top to bottom: data, network, fit, calibrate, judge, keep."""
 
 import json
+import math
 import shutil
 import signal
+import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import lightning
-import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
-from PIL import Image
 from rich.console import Console
-from torch.utils.data import DataLoader
 
-from tasks import TaskSpec, get_task
+from tasks import Kind, TaskSpec, get_task
 from tasks.held_out import FOLDER as HELD_OUT
-from training.config import TrainingConfig, check_config
-from training.datasets import Batch, CropDataset, EpochSampler, WholeDataset, fit_sample
-from training.errors import ConfigError, StoppedError, TrainingError
-from training.evaluate import Evaluated, evaluate, pooled_metrics
-from training.module import SegmentationModule
-from training.networks import build_network
-from training.progress import EpochProgress
+from training.check import check_config
+from training.checkpoints import find_checkpoint
+from training.config import TrainingConfig
+from training.errors import StoppedError, TrainingError
+from training.evaluation import Judgement, evaluate, fit_calibration, intervals, pooled_metrics
+from training.evaluation.report import without_nan
+from training.failures import explained, kept
+from training.fitting import Fitted, check_devices, fit
+from training.gallery import PLOTS, Gallery
+from training.held_out import choose_held_out, keep_held_out
+from training.networks.summary import summarise
+from training.processes import train_in_processes
 from training.revision import code_revision, tool_versions
-from training.serving_module import ServingModule
-from training.sources import Sample, data_digest, read_samples
-from training.split import Split, split_by_subject
-from training.tracking import Run
+from training.samples import Sample
+from training.serving_module import Calibration, ServingModule
+from training.sources import data_digest, read_samples
+from training.split import Split, assign_folds, split_by_fold
+from training.tracking import NoRun, Run, start_run
 from training.weights import ModelCard, save_card, save_weights
 
-CHECKPOINT = "checkpoint.ckpt"
-INTERRUPTED = "interrupted.ckpt"
+_TOOLS = ("torch", "lightning", "albumentations", "numpy", "opencv-python-headless", "scikit-learn")
 
 
-def train(config: TrainingConfig, console: Console) -> Path:
+def train(config: TrainingConfig, console: Console, *, parent_id: str = "") -> Path:
     """Train, judge on held-out subjects, and return the model folder `config.out`.
 
-    The folder then holds the weights and their card, `history.json`, `evaluation.json`, the last checkpoint, and under
-    `held_out/` the pictures, masks and offline predictions that later stages measure themselves against.
+    The folder then holds the weights and their card, `history.json`, `evaluation.json`, plots, the last checkpoint, and
+    under `held_out/` the pictures, truths and offline predictions that later stages measure themselves against.
+
+    Args:
+        config: of the run; `trainer.devices` above 1 trains in as many processes.
+        console: where progress is shown.
+        parent_id: of the tracked run that this one is a part of.
 
     Raises:
-        TrainingError: a configuration or data that cannot be used.
+        TrainingError: a configuration or data that cannot be used, or a machine that fails.
     """
     check_config(config)
-    checkpoint = _checkpoint_to_resume(config.resume)
-    task = get_task(config.task)
-    samples = read_samples(Path(config.data.root))
-    split = split_by_subject(
-        samples, held_out_share=config.data.held_out_share, validation_share=config.data.validation_share
-    )
-    folder = _prepare_folder(Path(config.out))
-    console.print(f"data: {len(samples)} pictures; subjects {split.subjects()}")
-    run = Run(config.tracking, config.task)
-    network, history = _fit(config, task, split, folder, run, checkpoint, console)
-    evaluated = _judge(network, split.held_out, task, folder, console)
-    metrics = pooled_metrics(evaluated)
-    (folder / "history.json").write_text(json.dumps(history, indent=2))
-    _save_evaluation(evaluated, metrics, folder)
-    save_card(
-        ModelCard(
-            task=config.task,
-            network=config.network.name,
-            widths=list(config.network.widths),
-            weights_sha256=save_weights(network, folder),
-            data_digest=data_digest(samples),
-            subjects=split.subjects(),
-            metrics=metrics,
-            mlflow_run=run.run_id,
-            code_revision=code_revision(),
-            versions=tool_versions("torch", "lightning", "albumentations", "numpy", "opencv-python-headless"),
-            config=asdict(config),
-        ),
-        folder,
-    )
-    _track(run, config, metrics, folder)
-    return folder
+    check_devices(config.trainer)
+    find_checkpoint(config.resume)
+    if config.trainer.devices > 1:
+        train_in_processes(config, parent_id)
+    else:
+        train_here(config, console, parent_id=parent_id)
+    return Path(config.out)
 
 
-def _fit(
-    config: TrainingConfig,
-    task: TaskSpec,
-    split: Split,
-    folder: Path,
-    run: Run,
-    checkpoint: Path | None,
-    console: Console,
-) -> tuple[torch.nn.Module, list[dict[str, float]]]:
-    lightning.seed_everything(config.seed, workers=True, verbose=False)
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    network = build_network(config.network.name, len(task.classes) - 1, config.network.widths)
-    train_loader, validation_loader = _loaders(config, task, split)
-    module = SegmentationModule(network, config.optimiser, config.trainer.epochs * len(train_loader))
-    progress = EpochProgress(console)
-    trainer = _trainer(config, folder, run, progress)
+def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, parent_id: str = "") -> None:
+    """Train in this process, as one of `trainer.devices`; only number 0 prints, records, judges and writes.
+
+    Raises:
+        TrainingError: as `train`.
+    """
+    began_s, folder = time.time(), Path(config.out)
+    samples, split = read_split(config)
+    console.print(f"data: {_described(split)}")
+    if rank == 0:
+        _prepare_folder(folder)
+    run = start_run(config, config.task, parent_id=parent_id) if rank == 0 else NoRun()
     try:
-        trainer.fit(module, train_loader, validation_loader, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as stop:
-        # Lightning has saved the checkpoint and turned Ctrl-C and SIGTERM into an exit, the latter with status 0.
-        number = signal.SIGTERM if isinstance(stop, SIGTERMException) else signal.SIGINT
-        raise StoppedError(number, folder) from stop
-    finally:
-        if not trainer.state.finished:
+        fitted = fit(config, get_task(config.task), split, folder, run, console)
+        if fitted.is_main_process:
+            with explained(folder, began_s, recording=run.failures):
+                _finish(config, samples, split, fitted, run, console)
+    except BaseException as error:
+        with suppress(*run.failures):
             run.finish(succeeded=False)
-    return module.network, progress.history
+        if isinstance(error, KeyboardInterrupt):
+            raise StoppedError(signal.SIGINT, kept(folder, began_s)) from error
+        raise
 
 
-def _loaders(config: TrainingConfig, task: TaskSpec, split: Split) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
-    crops = CropDataset(
-        [fit_sample(sample, task) for sample in split.train],
-        config.augmentation,
-        config.trainer.crop_px,
-        config.seed,
-    )
-    whole = WholeDataset([fit_sample(sample, task) for sample in split.validation])
-    workers = config.trainer.workers
-    train_loader = DataLoader(
-        crops,
-        batch_size=config.trainer.batch_size,
-        sampler=EpochSampler(config.trainer.crops_per_epoch),
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    return train_loader, DataLoader(whole, batch_size=1)
+def read_split(config: TrainingConfig) -> tuple[list[Sample], Split]:
+    """Return all samples that the configuration speaks of, with their folds, and how they are divided.
+
+    Raises:
+        DataError: data that cannot be read or divided.
+    """
+    found = read_samples(Path(config.data.root), get_task(config.task), config.data.source)
+    used = [sample for sample in found if config.data.official_test == "held_out" or not sample.held_out]
+    samples = assign_folds(used, config.data.folds)
+    return samples, split_by_fold(samples, config.data.held_out_fold, config.data.validation_share)
 
 
-def _trainer(config: TrainingConfig, folder: Path, run: Run, progress: EpochProgress) -> lightning.Trainer:
-    return lightning.Trainer(
-        max_epochs=config.trainer.epochs,
-        accelerator=config.trainer.accelerator,
-        precision=config.trainer.precision,  # type: ignore[arg-type]
-        deterministic=True,
-        logger=run.logger,
-        callbacks=[
-            progress,
-            ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
-            # Ctrl-C and errors leave what was learnt so far; a run that succeeds removes this file again.
-            OnExceptionCheckpoint(folder, filename=Path(INTERRUPTED).stem),
-        ],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=10,
-        use_distributed_sampler=False,
-    )
+@dataclass(frozen=True)
+class _Outcome:
+    """What a finished run found."""
+
+    fitted: Fitted
+    calibration: Calibration
+    evaluated: list[Judgement]
+    metrics: dict[str, float]
+    spread: dict[str, tuple[float, float]]
 
 
-def _judge(
-    network: torch.nn.Module, samples: Sequence[Sample], task: TaskSpec, folder: Path, console: Console
-) -> list[Evaluated]:
-    evaluated = []
-    for item in evaluate(ServingModule(network).cpu(), samples, task):
-        evaluated.append(item)
-        _keep_held_out(item, folder / HELD_OUT)
-        shown = "  ".join(f"{name} {value:.4f}" for name, value in item.metrics.items())
-        console.print(f"held out {len(evaluated)}/{len(samples)}  {item.sample.name}  {shown}")
-    return evaluated
-
-
-def _keep_held_out(item: Evaluated, folder: Path) -> None:
-    """Hand the picture, its masks and the offline prediction on to the stages that follow."""
-    for part, source in (
-        ("images", item.sample.image),
-        ("truth", item.sample.vessels),
-        ("field_of_view", item.sample.field_of_view),
-    ):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, folder / part / f"{item.sample.name}{source.suffix.lower()}")
-    (folder / "probability").mkdir(exist_ok=True)
-    Image.fromarray(item.prediction.probability).save(folder / "probability" / f"{item.sample.name}.png")
-
-
-def _save_evaluation(evaluated: Sequence[Evaluated], metrics: dict[str, float], folder: Path) -> None:
-    per_image = {item.sample.name: item.metrics for item in evaluated}
-    (folder / "evaluation.json").write_text(json.dumps({"pooled": metrics, "per_image": per_image}, indent=2))
-
-
-def _track(run: Run, config: TrainingConfig, metrics: dict[str, float], folder: Path) -> None:
-    params: dict[str, Any] = asdict(config)
-    run.log_params(params)
-    run.log_metrics(metrics)
-    for name in ("model.json", "model.safetensors", "history.json", "evaluation.json"):
-        run.log_file(folder / name)
+def _finish(
+    config: TrainingConfig, samples: Sequence[Sample], split: Split, fitted: Fitted, run: Run, console: Console
+) -> None:
+    outcome = _assess(config, split, fitted, console)
+    folder = Path(config.out)
+    _save_evaluation(outcome, folder)
+    card = _card(config, samples, split, outcome, run.run_id)
+    save_card(card, folder)
+    run.log_outcome(card, folder)
     run.finish(succeeded=True)
 
 
-def _checkpoint_to_resume(resume: str | None) -> Path | None:
-    if resume is None:
-        return None
-    path = Path(resume)
-    candidates = [path / INTERRUPTED, path / CHECKPOINT] if path.is_dir() else [path]
-    found = [candidate for candidate in candidates if candidate.is_file()]
-    if not found:
-        raise ConfigError(f"there is no checkpoint in {path} to resume; leave resume= out to start anew")
-    return max(found, key=lambda candidate: candidate.stat().st_mtime)
+def _assess(config: TrainingConfig, split: Split, fitted: Fitted, console: Console) -> _Outcome:
+    task, resamples = get_task(config.task), config.evaluation.resamples
+    calibration = fit_calibration(fitted.network, split.validation or split.train, task)
+    module = ServingModule(fitted.network, task, calibration)
+    evaluated = _judge(module, split.held_out, config, console)
+    metrics = pooled_metrics(evaluated, task)
+    console.print("held out: " + _figures(metrics, task))
+    spread = intervals(evaluated, task, resamples, config.seed) if resamples else {}
+    return _Outcome(fitted, calibration, evaluated, metrics, spread)
+
+
+def _judge(
+    module: ServingModule, samples: Sequence[Sample], config: TrainingConfig, console: Console
+) -> list[Judgement]:
+    task = get_task(config.task)
+    evaluated, gallery = [], Gallery(task)
+    chosen = {sample.name for sample in choose_held_out(samples)}
+    for item in evaluate(module, samples, task, tta=config.evaluation.tta):
+        # Without its pixels: a set may have thousands of pictures.
+        evaluated.append(item.judgement())
+        if item.sample.name in chosen:
+            keep_held_out(item, task, Path(config.out) / HELD_OUT)
+        gallery.add(item)
+        if task.kind is not Kind.CLASSIFICATION:
+            shown = _figures(item.metrics, task)
+            console.print(f"held out {len(evaluated)}/{len(samples)}  {item.sample.name}  {shown}")
+    gallery.save(evaluated, Path(config.out) / PLOTS)
+    return evaluated
+
+
+# What is worth a look, the figure that decides first; evaluation.json has all of them.
+SHOWN = {
+    Kind.BINARY_SEGMENTATION: ("dice", "roc_auc", "accuracy", "sensitivity", "specificity"),
+    Kind.SEMANTIC_SEGMENTATION: ("mean_iou", "accuracy"),
+    Kind.CLASSIFICATION: ("macro_f1", "accuracy", "roc_auc_ovr", "ece"),
+}
+
+
+def main_metric(task: TaskSpec) -> str:
+    """Return the name of the figure by which two models of a task are compared; more is better."""
+    return SHOWN[task.kind][0]
+
+
+def _figures(metrics: dict[str, float], task: TaskSpec) -> str:
+    return "  ".join(f"{name} {metrics[name]:.4f}" for name in SHOWN[task.kind] if name in metrics)
+
+
+def _described(split: Split) -> str:
+    groups = {"train": split.train, "validation": split.validation, "held out": split.held_out}
+    return "; ".join(
+        f"{name} {len(group)} pictures of {len({sample.subject for sample in group})} subjects"
+        for name, group in groups.items()
+    )
+
+
+def _card(config: TrainingConfig, samples: Sequence[Sample], split: Split, outcome: _Outcome, run_id: str) -> ModelCard:
+    network = outcome.fitted.network
+    summary = summarise(network, get_task(config.task))
+    return ModelCard(
+        task=config.task,
+        network=asdict(config.network),
+        calibration=asdict(outcome.calibration),
+        weights_sha256=save_weights(network, Path(config.out)),
+        data_digest=data_digest(samples),
+        trained_on=sorted(sample.digest[:16] for sample in (*split.train, *split.validation)),
+        subjects=split.subjects(),
+        metrics={name: value for name, value in outcome.metrics.items() if math.isfinite(value)},
+        intervals={name: list(bounds) for name, bounds in outcome.spread.items() if math.isfinite(sum(bounds))},
+        parameters=summary.parameters,
+        gflops=round(summary.gflops, 3),
+        run_id=run_id,
+        code_revision=code_revision(),
+        versions=tool_versions(*_TOOLS),
+        config=asdict(config),
+    )
+
+
+def _save_evaluation(outcome: _Outcome, folder: Path) -> None:
+    per_image = {item.sample.name: item.metrics for item in outcome.evaluated}
+    figures = {"pooled": outcome.metrics, "intervals": outcome.spread, "per_image": per_image}
+    (folder / "history.json").write_text(json.dumps(without_nan(outcome.fitted.history), indent=2))
+    (folder / "evaluation.json").write_text(json.dumps(without_nan(figures), indent=2))
 
 
 def _prepare_folder(folder: Path) -> Path:
@@ -204,7 +210,8 @@ def _prepare_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "model.json").unlink(missing_ok=True)
-        shutil.rmtree(folder / HELD_OUT, ignore_errors=True)
+        for old in (HELD_OUT, PLOTS):
+            shutil.rmtree(folder / old, ignore_errors=True)
     except OSError as error:
         raise TrainingError(f"the folder {folder} cannot be written ({error}); name another one with out=") from error
     return folder

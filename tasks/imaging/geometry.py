@@ -59,13 +59,16 @@ def square_around(region: npt.NDArray[np.bool_]) -> Geometry:
     return Geometry(height_px, width_px, (top + bottom - side) // 2, (left + right - side) // 2, side)
 
 
-def fit(image: npt.NDArray[np.uint8], geometry: Geometry, size_px: int) -> npt.NDArray[np.uint8]:
+def fit(
+    image: npt.NDArray[np.uint8], geometry: Geometry, size_px: int, *, nearest: bool = False
+) -> npt.NDArray[np.uint8]:
     """Cut the square out of the picture (black beyond its border) and scale it to the network's size.
 
     Args:
         image: uint8 (height, width) or (height, width, channels).
         geometry: the square; made for a picture of this size.
         size_px: side of the result.
+        nearest: whether to pick values instead of averaging them, as class indices need it.
 
     Returns:
         uint8 (size_px, size_px) or (size_px, size_px, channels).
@@ -79,15 +82,16 @@ def fit(image: npt.NDArray[np.uint8], geometry: Geometry, size_px: int) -> npt.N
     square = np.zeros((geometry.side_px, geometry.side_px, *image.shape[2:]), dtype=np.uint8)
     inside, outside = _windows(geometry)
     square[inside] = image[outside]
-    return _resize(square, size_px)
+    return _resize(square, size_px, nearest=nearest)
 
 
-def unfit(plane: npt.NDArray[np.uint8], geometry: Geometry) -> npt.NDArray[np.uint8]:
+def unfit(plane: npt.NDArray[np.uint8], geometry: Geometry, *, nearest: bool = False) -> npt.NDArray[np.uint8]:
     """Put a plane of the network's size back to where `fit` took it from; the inverse of `fit`.
 
     Args:
         plane: uint8 (size_px, size_px).
         geometry: what `fit` was given.
+        nearest: whether to pick values instead of interpolating them, as class indices need it.
 
     Returns:
         uint8 (height_px, width_px) of the picture; 0 outside the square. If the square has the plane's size, every
@@ -100,15 +104,17 @@ def unfit(plane: npt.NDArray[np.uint8], geometry: Geometry) -> npt.NDArray[np.ui
         raise ShapeError(f"a plane of the network is square, this one has the shape {plane.shape}")
     picture = np.zeros((geometry.height_px, geometry.width_px), dtype=np.uint8)
     inside, outside = _windows(geometry)
-    picture[outside] = _resize(plane, geometry.side_px)[inside]
+    picture[outside] = _resize(plane, geometry.side_px, nearest=nearest)[inside]
     return picture
 
 
-def _resize(square: npt.NDArray[np.uint8], size_px: int) -> npt.NDArray[np.uint8]:
+def _resize(square: npt.NDArray[np.uint8], size_px: int, *, nearest: bool) -> npt.NDArray[np.uint8]:
     if square.shape[0] == size_px:
         return square
     # Area averaging keeps thin vessels when shrinking; it would give blocks when enlarging.
-    method = cv2.INTER_AREA if square.shape[0] > size_px else cv2.INTER_LINEAR
+    smooth = cv2.INTER_AREA if square.shape[0] > size_px else cv2.INTER_LINEAR
+    # INTER_NEAREST rounds towards the corner; the exact variant keeps pixel centres.
+    method = cv2.INTER_NEAREST_EXACT if nearest else smooth
     return np.asarray(cv2.resize(square, (size_px, size_px), interpolation=method), dtype=np.uint8)
 
 

@@ -85,10 +85,11 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
 
     def _reply(self, outputs: dict[str, np.ndarray], request: Any) -> Any:
         reply = messages.ModelInferResponse(model_name=request.model_name, model_version="3")
+        outputs = outputs | self.replaced_outputs
         wanted = {output.name for output in request.outputs} or set(outputs)
-        for name, array in (outputs | self.replaced_outputs).items():
+        for name, array in outputs.items():
             if name in wanted:
-                datatype = {"uint8": "UINT8", "float32": "FP32"}[array.dtype.name]
+                datatype = {"uint8": "UINT8", "float32": "FP32", "int32": "INT32"}[array.dtype.name]
                 reply.outputs.add(name=name, datatype=datatype, shape=array.shape)
                 reply.raw_output_contents.append(array.tobytes())
         return reply

@@ -56,10 +56,11 @@ def test_load_test_left_its_verdict(demo: Path) -> None:
 def test_release_knows_where_it_comes_from(demo: Path) -> None:
     provenance = json.loads((demo / "model_repository" / "provenance.json").read_text())
     card = json.loads((demo / "training" / "vessels" / "model.json").read_text())
-    for key in ("mlflow_run", "data_digest", "weights_sha256"):
-        assert provenance[key] == card[key]
-    assert provenance["exported_by"]["versions"]["onnx"]
-    assert all(report["passed"] for report in provenance["parity"])
+    made = provenance["tasks"]["vessels"]
+    for key in ("run_id", "data_digest", "weights_sha256"):
+        assert made[key] == card[key]
+    assert made["exported_by"]["versions"]["onnx"]
+    assert all(report["passed"] for report in made["parity"])
     assert door("export", "verify", str(demo / "model_repository")).returncode == 0
 
 

@@ -9,20 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from doors import Launched, Stages
+from doors import Launched, Release, Stages
 from fovea_client import Client, FoveaError, InvalidImageError, ModelNotFoundError
 from fovea_client.errors import InvalidRequestError
 from PIL import Image
+from rich.console import Console
 from tritonclient import grpc
 
-from tasks import get_task
+from pipelines.infer import FIGURES, infer
+from tasks import TASKS, Kind, TaskSpec, get_task
 from tasks.checksums import verify_checksums
-from tasks.held_out import read_held_out
+from tasks.held_out import HeldOut, read_held_out
 from tasks.metrics import dice
-from training.evaluate import predict
+from tasks.processing import Classification, Prediction
+from training.evaluation import predict
 from training.serving_module import ServingModule
 from training.sources import read_samples
-from training.weights import load_network
+from training.weights import load_serving_module
 
 pytestmark = pytest.mark.slow
 CHASE_DB1 = Path(__file__).parents[3] / "shared" / "data" / "chase_db1"
@@ -37,7 +40,7 @@ def client(served: Launched) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def offline(stages: Stages) -> ServingModule:
-    return ServingModule(load_network(stages.model)[0])
+    return load_serving_module(stages.model)[0]
 
 
 def encode(pixels: np.ndarray, image_format: str, **options: object) -> bytes:
@@ -46,9 +49,14 @@ def encode(pixels: np.ndarray, image_format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def assert_equal(client: Client, offline: ServingModule, data: bytes) -> None:
+def held_out(stages: Stages) -> list[HeldOut]:
+    return read_held_out(stages.model, VESSELS)
+
+
+def assert_equal(client: Client, offline: ServingModule, data: bytes, task: TaskSpec = VESSELS) -> None:
     """Byte for byte but for rounding: FP32 in another order moves a probability by at most one level of 255."""
-    answer, expected = client.segment(data), predict(offline, data, VESSELS)
+    answer, expected = client.segment(data, task=task.name), predict(offline, data, task)
+    assert isinstance(expected, Prediction)
     assert answer.probability.shape == expected.probability.shape
     difference = np.abs(answer.probability.astype(int) - expected.probability)
     assert difference.max() <= 1
@@ -58,23 +66,84 @@ def assert_equal(client: Client, offline: ServingModule, data: bytes) -> None:
 
 def test_served_dice_equals_the_evaluations(client: Client, stages: Stages) -> None:
     evaluation = json.loads((stages.model / "evaluation.json").read_text())["per_image"]
-    for picture in read_held_out(stages.model):
+    for picture in held_out(stages):
         answer = client.segment(picture.image)
-        inside = picture.field_of_view
-        found = dice(answer.mask[inside] > 0, picture.truth[inside])
+        inside = picture.judged
+        found = dice(answer.mask[inside] > 0, picture.truth[inside] > 0)
         assert found == pytest.approx(evaluation[picture.name]["dice"], abs=0.001)
         assert found > 0.05, "masks that are empty on both sides would agree about nothing"
 
 
 def test_served_output_equals_offline_output(client: Client, stages: Stages, offline: ServingModule) -> None:
-    for picture in read_held_out(stages.model):
+    for picture in held_out(stages):
         assert_equal(client, offline, picture.image.read_bytes())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_is_served_as_offline(client: Client, release: Release, name: str) -> None:
+    task, offline = TASKS[name], load_serving_module(release.models[name])[0]
+    pictures = read_held_out(release.models[name], task)
+    assert pictures
+    for picture in pictures:
+        data = picture.image.read_bytes()
+        if task.kind is not Kind.CLASSIFICATION:
+            assert_equal(client, offline, data, task)
+            continue
+        answer, expected = client.classify(data, task=name), predict(offline, data, task)
+        assert isinstance(expected, Classification)
+        assert (answer.index, answer.label) == (expected.label, task.classes[expected.label].name)
+        assert list(answer.probability) == [info.name for info in task.classes]
+        np.testing.assert_allclose(list(answer.probability.values()), expected.probability, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_pipeline_finds_the_offline_figures(served: Launched, release: Release, tmp_path: Path, name: str) -> None:
+    task = TASKS[name]
+    console = Console(file=io.StringIO(), width=200)
+    results = infer(served.grpc, release.models[name], tmp_path, console)
+    figure, title = FIGURES[task.kind]
+    assert title in console.file.getvalue()  # type: ignore[attr-defined]
+    written = json.loads((tmp_path / "served.json").read_text())
+    assert len(written) == len(results) == len(read_held_out(release.models[name], task))
+    for row in written:
+        assert row[f"{figure}_served"] == pytest.approx(row[f"{figure}_offline"], abs=0.001)
+        assert (tmp_path / "overlays" / f"{row['name']}_overlay.png").is_file() == (
+            task.kind is not Kind.CLASSIFICATION
+        )
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_bad_picture_is_refused_by_every_task(served: Launched, client: Client, name: str) -> None:
+    said = raw_infer(served.grpc, name, "image", np.array([b"no picture"], dtype=object), "BYTES")
+    assert said.startswith("StatusCode.INVALID_ARGUMENT")
+    assert name in said
+    assert client.ready()
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.kind is not Kind.BINARY_SEGMENTATION])
+def test_full_batches_are_answered_as_lone_requests(client: Client, release: Release, name: str) -> None:
+    """Several outputs, or FP32, are cut back into the requests that a batch was made of."""
+    task = TASKS[name]
+    images = [picture.image.read_bytes() for picture in read_held_out(release.models[name], task)] * 4
+
+    def ask(data: bytes) -> np.ndarray:
+        if task.kind is Kind.CLASSIFICATION:
+            return np.array(list(client.classify(data, task=name).probability.values()))
+        answer = client.segment(data, task=name)
+        return np.stack([answer.mask, answer.probability])
+
+    alone = [ask(data) for data in images[: len(images) // 4]] * 4
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(ask, images))
+    for first, second in zip(alone, together, strict=True):
+        assert first.shape == second.shape
+        assert (np.abs(first - second.astype(float)) > 1e-5).mean() < 1e-3
 
 
 @pytest.mark.skipif(not CHASE_DB1.is_dir(), reason="CHASE_DB1 is not beside the checkout")
 def test_served_output_equals_offline_output_on_real_photographs(client: Client, offline: ServingModule) -> None:
-    for sample in read_samples(CHASE_DB1)[:4]:
-        assert_equal(client, offline, sample.image.read_bytes())
+    for sample in read_samples(CHASE_DB1, VESSELS)[:4]:
+        assert_equal(client, offline, sample.read().encoded)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "TIFF", "GIF", "JPEG"])
@@ -82,14 +151,14 @@ def test_served_output_equals_offline_output_on_real_photographs(client: Client,
 def test_every_format_and_size_comes_back_at_its_own_size(
     client: Client, stages: Stages, offline: ServingModule, image_format: str, size: tuple[int, int]
 ) -> None:
-    picture = Image.open(read_held_out(stages.model)[0].image).resize(size)
+    picture = Image.open(held_out(stages)[0].image).resize(size)
     data = encode(np.asarray(picture), image_format)
     assert client.segment(data).mask.shape == (size[1], size[0])
     assert_equal(client, offline, data)
 
 
 def test_nothing_is_found_outside_the_field_of_view(client: Client, stages: Stages) -> None:
-    picture = read_held_out(stages.model)[0]
+    picture = held_out(stages)[0]
     pixels = np.array(Image.open(picture.image))
     answer = client.segment(picture.image)
     dark = pixels.max(axis=2) < 5
@@ -98,7 +167,7 @@ def test_nothing_is_found_outside_the_field_of_view(client: Client, stages: Stag
 
 
 def test_arrays_and_files_are_answered_alike(client: Client, stages: Stages) -> None:
-    pixels = np.array(Image.open(read_held_out(stages.model)[0].image))
+    pixels = np.array(Image.open(held_out(stages)[0].image))
     from_array, from_file = client.segment(pixels), client.segment(encode(pixels, "PNG"))
     assert np.array_equal(from_array.probability, from_file.probability)
 
@@ -219,7 +288,7 @@ def test_unknown_model_is_not_found(client: Client, served: Launched) -> None:
 
 def test_bad_pictures_do_not_touch_their_neighbours(served: Launched, client: Client, stages: Stages) -> None:
     """Good and bad requests arrive together, more than fit one batch: every good one is answered as if alone."""
-    good = read_held_out(stages.model)[0].image.read_bytes()
+    good = held_out(stages)[0].image.read_bytes()
     expected = client.segment(good)
     bad = [data for data, _ in BAD.values()]
     requests = [good if number % 2 == 0 else bad[number % len(bad)] for number in range(24)]
@@ -248,7 +317,7 @@ def test_requests_are_batched_in_front_of_the_network(served: Launched, client: 
         channel.close()
         return int(statistics["inference_count"]), int(statistics["execution_count"])
 
-    data = read_held_out(stages.model)[0].image.read_bytes()
+    data = held_out(stages)[0].image.read_bytes()
     before = executions()
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: client.segment(data), range(32)))
@@ -257,12 +326,12 @@ def test_requests_are_batched_in_front_of_the_network(served: Launched, client: 
     assert runs < 32
 
 
-def test_served_release_is_still_what_was_placed(served: Launched, client: Client, stages: Stages) -> None:
+def test_served_release_is_still_what_was_placed(served: Launched, client: Client, release: Release) -> None:
     client.segment(NOISE)
-    assert verify_checksums(stages.repository) == served.endpoint["release"]
+    assert verify_checksums(release.repository) == served.endpoint["release"]
 
 
-def test_nothing_of_the_machine_is_in_the_release(stages: Stages) -> None:
+def test_nothing_of_the_machine_is_in_the_release(release: Release) -> None:
     home = os.fsencode(Path(__file__).parents[2])
-    for path in stages.repository.resolve().rglob("*"):
+    for path in release.repository.resolve().rglob("*"):
         assert not path.is_file() or home not in path.read_bytes(), path.name

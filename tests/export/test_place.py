@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from export.config import load_config
 from export.errors import ExportError, PlaceError
 from export.place import place, verify
+from tasks import TASKS
 
 
 @pytest.fixture
@@ -23,12 +26,12 @@ def artefacts(tmp_path: Path) -> dict[str, Path]:
 
 def test_release_holds_configurations_artefacts_and_provenance(tmp_path: Path, artefacts: dict[str, Path]) -> None:
     to = tmp_path / "model_repository"
-    release = place("vessels", artefacts, {"mlflow_run": "r"}, to)
+    release = place("vessels", artefacts, {"run_id": "r"}, to)
     assert to.resolve() == release
     assert (to / "vessels_network" / "1" / "model.onnx").read_bytes() == b"weights"
     assert (to / "vessels" / "1").is_dir()
     provenance = verify(to)
-    assert provenance["mlflow_run"] == "r"
+    assert provenance["tasks"] == {"vessels": {"run_id": "r"}}
     assert set(provenance["files"]) == {
         path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()
     } - {"provenance.json", "SHA256SUMS"}
@@ -39,6 +42,85 @@ def test_same_content_is_the_same_release(tmp_path: Path, artefacts: dict[str, P
     assert place("vessels", artefacts, {}, tmp_path / "repository") == first
     assert place("vessels", artefacts, {"other": 1}, tmp_path / "repository") != first
     assert len(list((tmp_path / "releases").iterdir())) == 2
+
+
+def test_a_task_joins_the_others_and_is_replaced_alone(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    to = tmp_path / "repository"
+    place("vessels", artefacts, {"made": 1}, to)
+    place("eye_disease", artefacts, {"made": 2}, to)
+    artefacts["model.onnx"].write_bytes(b"other weights")
+    place("eye_disease", artefacts, {"made": 3}, to)
+    provenance = verify(to)
+    assert provenance["tasks"] == {"vessels": {"made": 1}, "eye_disease": {"made": 3}}
+    assert (to / "vessels_network" / "1" / "model.onnx").read_bytes() == b"weights"
+    assert (to / "eye_disease_network" / "1" / "model.onnx").read_bytes() == b"other weights"
+    assert {path.name for path in to.glob("*/")} >= {"vessels", "eye_disease", "eye_disease_postprocess"}
+
+
+def test_order_does_not_matter(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    names = ["vessels", "eye_disease", "landcover_ai"]
+    for order, to in ((names, tmp_path / "a" / "to"), (names[::-1], tmp_path / "b" / "to")):
+        for name in order:
+            place(name, artefacts, {}, to)
+    assert (tmp_path / "a" / "to").resolve().name == (tmp_path / "b" / "to").resolve().name
+
+
+def change_a_byte(release: Path) -> None:
+    (release / "vessels_network" / "1" / "model.onnx").write_bytes(b"weightz")
+
+
+def remove_a_file(release: Path) -> None:
+    (release / "vessels_preprocess" / "1" / "model.py").unlink()
+
+
+def add_a_file(release: Path) -> None:
+    (release / "vessels_preprocess" / "1" / "other.py").write_text("")
+
+
+def forge_the_provenance(release: Path) -> None:
+    content = json.loads((release / "provenance.json").read_text())
+    content["tasks"]["vessels"] = {"made": "elsewhere"}
+    (release / "provenance.json").write_text(json.dumps(content))
+
+
+def drop_a_folder(release: Path) -> None:
+    shutil.rmtree(release / "vessels_postprocess")
+
+
+@pytest.mark.parametrize(
+    "damage", [change_a_byte, remove_a_file, add_a_file, forge_the_provenance, drop_a_folder], ids=lambda f: f.__name__
+)
+def test_damaged_task_gets_no_new_seal(
+    tmp_path: Path, artefacts: dict[str, Path], damage: Callable[[Path], None]
+) -> None:
+    to = tmp_path / "repository"
+    release = place("vessels", artefacts, {}, to)
+    damage(release)
+    with pytest.raises(PlaceError, match="export every task again"):
+        place("eye_disease", artefacts, {}, to)
+    assert to.resolve() == release
+    assert not (release / "eye_disease").exists()
+
+
+def test_byte_code_is_not_carried_along(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    to = tmp_path / "repository"
+    release = place("vessels", artefacts, {}, to)
+    cache = release / "vessels_preprocess" / "1" / "__pycache__"
+    cache.mkdir()
+    (cache / "model.cpython-311.pyc").write_bytes(b"anything")
+    assert not list(place("eye_disease", artefacts, {}, to).rglob("__pycache__"))
+
+
+def test_tasks_placed_at_once_are_both_there(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    to = tmp_path / "repository"
+    script = (
+        "import sys; from pathlib import Path; from export.place import place\n"
+        "place(sys.argv[1], {'model.onnx': Path(sys.argv[2])}, {}, Path(sys.argv[3]))"
+    )
+    words = [str(artefacts["model.onnx"]), str(to)]
+    writers = [subprocess.Popen([sys.executable, "-c", script, name, *words]) for name in TASKS]
+    assert [writer.wait() for writer in writers] == [0] * len(TASKS)
+    assert set(verify(to)["tasks"]) == set(TASKS)
 
 
 def test_damaged_release_is_noticed_and_mended(tmp_path: Path, artefacts: dict[str, Path]) -> None:
@@ -108,7 +190,7 @@ def test_release_can_be_read_while_it_is_replaced(tmp_path: Path, artefacts: dic
     assert looks > 10
 
 
-@pytest.mark.parametrize("word", ["formats=[onxx]", "formats=[]", "modle=x", "formats=3", "to"])
+@pytest.mark.parametrize("word", ["formats=[onxx]", "formats=[]", "modle=x", "formats=3", "to", "task=roads"])
 def test_wrong_word_is_named(word: str) -> None:
     with pytest.raises(ExportError) as caught:
         load_config([word])

@@ -10,10 +10,10 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from export.artefact import INPUT_NAME, OUTPUT_NAME
+from export.artefact import INPUT_NAME, OUTPUT_NAMES
 from export.formats import FORMATS
-from export.parity import BATCH
-from tasks import TASKS, TaskSpec
+from export.place import served_batch
+from tasks import TASKS, Kind, TaskSpec
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 CONFIGS = sorted(REPOSITORY.glob("*/config.pbtxt")) + sorted(REPOSITORY.glob("*/configs/*.pbtxt"))
@@ -88,15 +88,47 @@ def test_profiles_of_a_model_have_the_same_tensors(task: TaskSpec) -> None:
         assert parse(path).max_batch_size == default.max_batch_size, path.name
 
 
+UINT8, INT32, FP32 = model_config_pb2.TYPE_UINT8, model_config_pb2.TYPE_INT32, model_config_pb2.TYPE_FP32
+
+
+def network_outputs(task: TaskSpec) -> dict[str, tuple[int, list[int]]]:
+    classes = task.kind is Kind.CLASSIFICATION
+    spec = (FP32, [len(task.classes)]) if classes else (UINT8, [task.size_px, task.size_px])
+    return dict.fromkeys(OUTPUT_NAMES[task.kind], spec)
+
+
 @every_task
 def test_network_takes_and_gives_what_the_task_says(task: TaskSpec) -> None:
     config = parse(REPOSITORY / f"{task.name}_network" / "config.pbtxt")
-    uint8 = model_config_pb2.TYPE_UINT8
-    assert tensors(config.input) == {INPUT_NAME: (uint8, [task.size_px, task.size_px, 3])}
-    assert tensors(config.output) == {OUTPUT_NAME: (uint8, [task.size_px, task.size_px])}
+    assert tensors(config.input) == {INPUT_NAME: (UINT8, [task.size_px, task.size_px, 3])}
+    assert tensors(config.output) == network_outputs(task)
     assert config.HasField("dynamic_batching")
-    assert config.max_batch_size == BATCH, "the parity gate compares batches of the size that is served"
+    assert config.max_batch_size == served_batch(task.name), "the parity gate compares batches of the served size"
     assert [warmup.batch_size for warmup in config.model_warmup] == [1, config.max_batch_size]
+    for warmup in config.model_warmup:
+        assert {name: (item.data_type, list(item.dims)) for name, item in warmup.inputs.items()} == tensors(
+            config.input
+        )
+
+
+@every_task
+def test_network_names_end_in_their_place(task: TaskSpec) -> None:
+    """The pytorch backend sorts by the index; a gap or a swap would hand a caller the wrong tensor."""
+    assert [int(name.rpartition("__")[2]) for name in OUTPUT_NAMES[task.kind]] == list(
+        range(len(OUTPUT_NAMES[task.kind]))
+    )
+
+
+@every_task
+def test_ensemble_answers_as_the_kind_says(task: TaskSpec) -> None:
+    """What clients read into their own types: tests/clients hold them to the same."""
+    config = parse(REPOSITORY / task.name / "config.pbtxt")
+    plane = (UINT8, [-1, -1])
+    expected = {"mask": plane, "probability": plane}
+    if task.kind is Kind.CLASSIFICATION:
+        expected = {"label": (INT32, [1]), "probability": (FP32, [len(task.classes)])}
+    assert tensors(config.output) == expected
+    assert tensors(config.input) == {"image": (model_config_pb2.TYPE_STRING, [1])}
 
 
 @every_task
@@ -137,6 +169,11 @@ def test_processing_models_know_their_task(task: TaskSpec) -> None:
         config = parse(REPOSITORY / f"{task.name}_{part}" / "config.pbtxt")
         assert config.parameters["task"].string_value == task.name
         assert config.max_batch_size == 0
+
+
+@pytest.mark.parametrize("part", ["preprocess", "postprocess"])
+def test_code_is_the_same_for_every_task(part: str) -> None:
+    assert len({(REPOSITORY / f"{task}_{part}" / "1" / "model.py").read_bytes() for task in TASKS}) == 1
 
 
 def test_no_model_stands_beside_the_tasks() -> None:

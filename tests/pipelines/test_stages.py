@@ -38,6 +38,11 @@ def test_front_door_reports_errors_by_status(tmp_path: Path, capsys: pytest.Capt
 def test_plots_are_svg_and_repeatable() -> None:
     history = [{"epoch": n, "train_loss": 1 / n, "val_loss": 1 / n, "val_dice": 1 - 1 / n} for n in (1, 2, 3)]
     assert training_curve(history) == training_curve(history)
+    for without in ("val_loss", "val_dice"):
+        assert training_curve([{key: value for key, value in point.items() if key != without} for point in history])
+    alone = training_curve([{"epoch": n, "train_loss": 1 / n} for n in (1, 2, 3)])
+    assert "training loss" in alone
+    assert "validation" not in alone
     plot = latency_distribution([10.0, 20.0, 40.0], {"p50": 20.0, "p95": 40.0, "p99": 40.0})
     assert plot.startswith("<svg")
     assert "p99" in plot

@@ -16,8 +16,10 @@ from serving.__main__ import main
 from serving.errors import PreflightError
 from serving.repository import check_repository
 from serving.server import Options, Server
+from tasks import TASKS
 from tasks.checksums import write_checksums
 
+PARTS = ("", "_network", "_postprocess", "_preprocess")
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 
 
@@ -27,10 +29,10 @@ def release(tmp_path: Path) -> Path:
     import shutil
 
     folder = Path(shutil.copytree(REPOSITORY, tmp_path / "release", ignore=shutil.ignore_patterns("__pycache__")))
-    version = folder / "vessels_network" / "1"
-    version.mkdir(exist_ok=True)
-    for name in ("model.onnx", "model.pt"):
-        (version / name).touch()
+    for network in folder.glob("*_network"):
+        (network / "1").mkdir(exist_ok=True)
+        for name in ("model.onnx", "model.pt"):
+            (network / "1" / name).touch()
     write_checksums(folder)
     return folder
 
@@ -52,7 +54,7 @@ def expect_refusal(options: Options, match: str) -> None:
 def test_complete_release_is_accepted_in_every_profile(release: Path) -> None:
     for profile in ("default", "torchscript"):
         models, digest = check_repository(release, profile)
-        assert models == ["vessels", "vessels_network", "vessels_postprocess", "vessels_preprocess"]
+        assert models == sorted(task + part for task in TASKS for part in PARTS)
         assert len(digest) == 64
 
 

@@ -30,6 +30,14 @@ class Stages:
     repository: Path
 
 
+@dataclass(frozen=True)
+class Release:
+    """A release with every task, and the model folder that each was exported from."""
+
+    repository: Path
+    models: dict[str, Path]
+
+
 class Launched:
     """A server started by its front door, and its endpoint."""
 

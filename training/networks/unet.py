@@ -1,35 +1,47 @@
-"""A compact U-Net (Ronneberger et al., MICCAI 2015) that works at half resolution and below.
+"""A compact U-Net (Ronneberger et al., MICCAI 2015) that works at 1/2 or 1/4 resolution and below.
 
 Thin layers at full resolution are bound by memory and not by arithmetic, on CPUs and GPUs alike. So a strided stem
-replaces the first level, and a pixel shuffle (Shi et al., CVPR 2016) brings the answer back to full resolution.
+replaces the first levels, and a pixel shuffle (Shi et al., CVPR 2016) brings the answer back to full resolution.
 """
 
 import torch
 from torch import nn
 
+from training.networks.blocks import Grow, convolution, convolutions
+
+# Channels between the two halves of a stem that strides by four.
+_STEM_WIDTH = 16
+
 
 class UNet(nn.Module):
-    """Encoder, decoder and skip connections at 1/2, 1/4, 1/8 … of the input's resolution.
+    """Encoder, decoder and skip connections at 1/stride of the input's resolution and its halves.
 
     Input: float (batch, 3, height, width), height and width multiples of `multiple`.
     Output: float (batch, outputs, height, width), logits.
+
+    Args:
+        outputs: channels of the answer.
+        widths: channels at each resolution, the highest first.
+        depths: convolutions of the encoder at each resolution.
+        decoder_depth: convolutions of the decoder at each resolution.
+        stride: of the stem; 2 or 4.
     """
 
-    def __init__(self, outputs: int, widths: list[int]) -> None:
+    def __init__(self, outputs: int, widths: list[int], depths: list[int], decoder_depth: int, stride: int) -> None:
         super().__init__()
-        self.multiple = 2 ** len(widths)
-        self.stem = nn.Conv2d(3, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
+        self.multiple = stride * 2 ** (len(widths) - 1)
+        self.stem = _stem(widths[0], stride)
         self.encoder = nn.ModuleList(
-            double_convolution(inner, outer) for inner, outer in zip([widths[0], *widths[:-1]], widths, strict=True)
+            convolutions(inner, outer, depth)
+            for inner, outer, depth in zip([widths[0], *widths[:-1]], widths, depths, strict=True)
         )
-        self.decoder = nn.ModuleList(
-            double_convolution(deep + shallow, shallow)
-            for deep, shallow in zip(widths[:0:-1], widths[-2::-1], strict=True)
-        )
-        self.head = nn.Sequential(nn.Conv2d(widths[0], outputs * 4, kernel_size=1), nn.PixelShuffle(2))
+        steps = list(zip(widths[:0:-1], widths[-2::-1], strict=True))
+        # Narrowed before it grows: a 1 × 1 convolution costs a quarter at the lower resolution.
+        self.narrow = nn.ModuleList(nn.Conv2d(deep, shallow, 1, bias=False) for deep, shallow in steps)
+        self.decoder = nn.ModuleList(convolutions(2 * shallow, shallow, decoder_depth) for _, shallow in steps)
+        self.head = nn.Sequential(nn.Conv2d(widths[0], outputs * stride**2, 1), nn.PixelShuffle(stride))
         self.pool = nn.MaxPool2d(2)
-        # Fixed factor and no transposed convolution: one Resize in ONNX, nothing that INT8 would have to keep in float.
-        self.grow = nn.Upsample(scale_factor=2, mode="nearest")
+        self.grow = Grow()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
@@ -38,15 +50,15 @@ class UNet(nn.Module):
         for depth, block in enumerate(self.encoder):
             features = block(self.pool(features) if depth else features)
             levels.append(features)
-        for block, skip in zip(self.decoder, reversed(levels[:-1]), strict=True):
-            features = block(torch.cat([self.grow(features), skip], dim=1))
+        for narrow, block, skip in zip(self.narrow, self.decoder, reversed(levels[:-1]), strict=True):
+            features = block(self.grow(narrow(features), skip))
         logits: torch.Tensor = self.head(features)
         return logits
 
 
-def double_convolution(inner: int, outer: int) -> nn.Sequential:
-    """Return two 3 × 3 convolutions, each with batch normalisation and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (inner, outer):
-        layers += [nn.Conv2d(channels, outer, 3, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+def _stem(width: int, stride: int) -> nn.Sequential:
+    if stride == 2:
+        return convolution(3, width, kernel=4, stride=2)
+    return nn.Sequential(
+        convolution(3, _STEM_WIDTH, kernel=4, stride=2), convolution(_STEM_WIDTH, width, kernel=4, stride=2)
+    )

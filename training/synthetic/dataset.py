@@ -96,7 +96,7 @@ def write_dataset(
         if on_progress:
             on_progress(done, len(pictures))
     if not complete:
-        _write_atomically(root / MARKER, lambda path: _write_marker(path, parameters))
+        write_atomically(root / MARKER, lambda path: _write_marker(path, parameters))
     return root
 
 
@@ -152,7 +152,7 @@ def _write_missing(picture: _Picture) -> None:
     pixels = dict(zip(picture.paths, (fundus.image, *masks), strict=True))
     for path in missing:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_atomically(path, _saver(pixels[path], path.suffix, picture.stamp))
+        write_atomically(path, _saver(pixels[path], path.suffix, picture.stamp))
 
 
 def _saver(pixels: NDArray[np.uint8], suffix: str, stamp: str) -> Callable[[Path], None]:
@@ -167,7 +167,7 @@ def _saver(pixels: NDArray[np.uint8], suffix: str, stamp: str) -> Callable[[Path
     return lambda path: Image.fromarray(pixels).save(path, **options[suffix])
 
 
-def _write_atomically(path: Path, save: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, save: Callable[[Path], None]) -> None:
     """Let `save` write a file beside `path`, then move it into place; nothing is left behind on failure."""
     # The suffix keeps what a killed process leaves behind from being read as a picture.
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".part")

@@ -1,4 +1,4 @@
-"""The command `fovea`: segment files, ask whether a server is ready, list its models.
+"""The command `fovea`: segment or classify files, ask whether a server is ready, list its models.
 
 Exit status: 0 done; 1 something failed, or not ready; 2 the command line cannot be followed; 130 interrupted.
 """
@@ -47,10 +47,7 @@ def _segment(arguments: argparse.Namespace) -> int:
         # A wrong task or address is one sentence here, not one for every image.
         client.classes(arguments.task)
         done = [_segment_one(client, plan, arguments.task, f"[{i}/{len(plans)}]") for i, plan in enumerate(plans, 1)]
-    if all(done):
-        return 0
-    _say(f"fovea: {done.count(False)} of {len(done)} images failed", sys.stderr)
-    return _FAILED
+    return _status(done)
 
 
 def _segment_one(client: Client, plan: Outputs, task: str, progress: str) -> bool:
@@ -64,6 +61,32 @@ def _segment_one(client: Client, plan: Outputs, task: str, progress: str) -> boo
     size = f"{width_px}x{height_px} px"
     _say(f"{progress} {plan.image}: {size} in {segmentation.elapsed_ms:.1f} ms -> {plan.mask}, {plan.probability.name}")
     return True
+
+
+def _classify(arguments: argparse.Namespace) -> int:
+    images = arguments.images
+    with Client(arguments.url, timeout_s=arguments.timeout_s) as client:
+        client.classes(arguments.task)
+        done = [_classify_one(client, path, arguments.task, f"[{i}/{len(images)}]") for i, path in enumerate(images, 1)]
+    return _status(done)
+
+
+def _classify_one(client: Client, image: Path, task: str, progress: str) -> bool:
+    try:
+        found = client.classify(image, task=task)
+    except FoveaError as error:
+        _say(f"{progress} {image} failed: {error}", sys.stderr)
+        return False
+    probabilities = ", ".join(f"{name} {value:.3f}" for name, value in found.probability.items())
+    _say(f"{progress} {image}: {found.label} ({probabilities}) in {found.elapsed_ms:.1f} ms")
+    return True
+
+
+def _status(done: Sequence[bool]) -> int:
+    if all(done):
+        return 0
+    _say(f"fovea: {done.count(False)} of {len(done)} images failed", sys.stderr)
+    return _FAILED
 
 
 def _ready(arguments: argparse.Namespace) -> int:
@@ -83,20 +106,23 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fovea", description="Ask a Fovea endpoint for segmentations.")
+    parser = argparse.ArgumentParser(prog="fovea", description="Ask a Fovea endpoint about images.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     segment = commands.add_parser("segment", help="write the masks of image files")
-    segment.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG, TIFF or GIF file")
     segment.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="where the PNG files go; made if absent"
     )
-    segment.add_argument("--task", default="vessels", help="default: %(default)s")
     segment.set_defaults(command=_segment)
+    classify = commands.add_parser("classify", help="print the class of image files and its probability")
+    classify.set_defaults(command=_classify)
+    for command, task in ((segment, "vessels"), (classify, "eye_disease")):
+        command.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG, TIFF or GIF file")
+        command.add_argument("--task", default=task, help="default: %(default)s")
     ready = commands.add_parser("ready", help="exit 0 if the server is ready, 1 if not")
     ready.set_defaults(command=_ready)
     models = commands.add_parser("models", help="list the server's models and their state")
     models.set_defaults(command=_models)
-    for command in (segment, ready, models):
+    for command in (segment, classify, ready, models):
         command.add_argument(
             "--url", required=True, type=_url, metavar="HOST:PORT", help="the server's gRPC port, e.g. localhost:8001"
         )

@@ -1,4 +1,4 @@
-"""The front door: an image in, a mask out."""
+"""The front door: an image in, a mask or a label out."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,13 @@ from typing import Self
 
 import numpy as np
 
+from fovea_client.classification import Classification, classification
 from fovea_client.deadline import Deadline
 from fovea_client.errors import DeadlineExceededError, InvalidImageError, InvalidRequestError, ServerUnavailableError
 from fovea_client.image import ImageInput, check_image, encode_image, name_image
-from fovea_client.segmentation import ClassInfo, Segmentation, TaskInfo, segmentation, task_info
-from fovea_client.transport import GrpcTransport, ModelStatus, Tensor, Transport
+from fovea_client.segmentation import Segmentation, segmentation
+from fovea_client.task import ClassInfo, TaskInfo, task_info
+from fovea_client.transport import GrpcTransport, InferResult, ModelStatus, Tensor, Transport
 
 _POLL_INTERVAL_S = 0.1
 
@@ -62,19 +64,15 @@ class Client:
             InvalidImageError: the image was refused, here before sending or by the server.
             FoveaError: one of its other subclasses, see `fovea_client.errors`.
         """
-        check_image(image)
-        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._url, model=task)
-        info = self._task(task, deadline)
-        data = np.array([encode_image(image, max_bytes=info.max_image_bytes)], dtype=np.object_)
-        started_s = time.perf_counter()
-        try:
-            result = self._transport.infer(task, {"image": data}, timeout_s=deadline.remaining_s())
-        except InvalidRequestError as error:
-            if error.server_message is None:
-                raise
-            message = f"{name_image(image)}: refused by model {task!r} at {self._url}: {error.server_message}"
-            raise InvalidImageError(message, model=task, server_message=error.server_message) from error
-        return segmentation(info, result, elapsed_ms=(time.perf_counter() - started_s) * 1000)
+        info, result, elapsed_ms = self._ask(image, task, timeout_s, classifies=False)
+        return segmentation(info, result, elapsed_ms=elapsed_ms)
+
+    def classify(
+        self, image: ImageInput, *, task: str = "eye_disease", timeout_s: float | None = None
+    ) -> Classification:
+        """The image's class; arguments and errors as for `segment`."""
+        info, result, elapsed_ms = self._ask(image, task, timeout_s, classifies=True)
+        return classification(info, result, elapsed_ms=elapsed_ms)
 
     def infer(
         self,
@@ -98,7 +96,7 @@ class Client:
         return self._transport.infer(model, inputs, outputs=outputs, timeout_s=timeout_s).outputs
 
     def classes(self, task: str = "vessels") -> tuple[ClassInfo, ...]:
-        """The task's classes in mask order, asked of the server once and then remembered."""
+        """The task's classes by index, asked of the server once and then remembered."""
         return self._task(task, Deadline(self._timeout_s, address=self._url, model=task)).classes
 
     def ready(self) -> bool:
@@ -131,3 +129,22 @@ class Client:
         if name not in self._tasks:
             self._tasks[name] = task_info(self._transport.config(name, timeout_s=deadline.remaining_s()))
         return self._tasks[name]
+
+    def _ask(
+        self, image: ImageInput, task: str, timeout_s: float | None, *, classifies: bool
+    ) -> tuple[TaskInfo, InferResult, float]:
+        """Send the image to the task's model; the answer and the milliseconds that it took."""
+        check_image(image)
+        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._url, model=task)
+        info = self._task(task, deadline)
+        info.require(classifies=classifies)
+        data = np.array([encode_image(image, max_bytes=info.max_image_bytes)], dtype=np.object_)
+        started_s = time.perf_counter()
+        try:
+            result = self._transport.infer(task, {"image": data}, timeout_s=deadline.remaining_s())
+        except InvalidRequestError as error:
+            if error.server_message is None:
+                raise
+            message = f"{name_image(image)}: refused by model {task!r} at {self._url}: {error.server_message}"
+            raise InvalidImageError(message, model=task, server_message=error.server_message) from error
+        return info, result, (time.perf_counter() - started_s) * 1000

@@ -1,0 +1,1 @@
+"""Measurements that figures in the documentation come from; each is `python -m benchmarks.<name>`."""

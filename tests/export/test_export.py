@@ -1,0 +1,127 @@
+"""The command: what it takes, what it refuses in one sentence, and that a refusal changes nothing."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from doors import Release, door
+from untrained import model_folder
+
+from export.__main__ import main
+from export.config import ExportConfig
+from export.errors import ExportError, ParityError
+from export.export import Placed, export
+from export.formats import FORMATS
+from export.place import verify
+from tasks import get_task
+from training.weights import load_card, load_serving_module, ship
+
+pytestmark = pytest.mark.slow
+EYE_DISEASE = get_task("eye_disease")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The task whose network is the smallest."""
+    return model_folder(EYE_DISEASE, tmp_path_factory.mktemp("models") / "eye_disease")
+
+
+def config_for(model: Path, folder: Path, **others: object) -> ExportConfig:
+    words = {"formats": ["torchscript"], "to": str(folder / "model_repository"), "work": str(folder / "work")}
+    return ExportConfig(**{"model": str(model), **words, **others})
+
+
+def run(model: Path, folder: Path, **others: object) -> Placed:
+    return export(config_for(model, folder, **others), lambda _: None)
+
+
+def class_folders(root: Path) -> Path:
+    """Write a labelled data set of the layout that the task's source reads."""
+    generator = np.random.default_rng(0)
+    for info in EYE_DISEASE.classes:
+        (root / info.name).mkdir(parents=True)
+        for number in range(2):
+            picture = generator.integers(0, 256, (80, 96, 3), dtype=np.uint8)
+            cv2.imwrite(str(root / info.name / f"{info.name}_{number}.png"), picture)
+    return root
+
+
+def test_release_says_what_it_was_made_from(model: Path, tmp_path: Path) -> None:
+    placed = run(model, tmp_path)
+    made = verify(placed.release)["tasks"]
+    assert set(made) == {placed.task} == {"eye_disease"}
+    card = load_card(model)
+    assert made["eye_disease"]["weights_sha256"] == card.weights_sha256
+    assert made["eye_disease"]["parity"][0]["figure"] == "macro_f1"
+    assert made["eye_disease"]["parity"][0]["passed"]
+    assert made["eye_disease"]["exported_by"]["versions"]["torch"]
+
+
+def test_refusal_keeps_the_old_release(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that goes wrong: the command refuses, says why, and what was placed stays placed."""
+    placed = run(model, tmp_path)
+    right = FORMATS["torchscript"]
+
+    def wrong(module, task, metadata, path):
+        other = model_folder(EYE_DISEASE, tmp_path / "other", seed=1)
+        right.write(load_serving_module(other)[0], task, metadata, path)
+
+    monkeypatch.setitem(FORMATS, "torchscript", replace(right, write=wrong))
+    with pytest.raises(ParityError, match="torchscript is not placed"):
+        run(model, tmp_path)
+    assert (tmp_path / "model_repository").resolve() == placed.release
+    assert not json.loads((tmp_path / "work" / "eye_disease" / "parity.json").read_text())[0]["passed"]
+    assert [path.name for path in placed.release.parent.iterdir()] == [placed.release.name]
+
+
+def test_same_models_give_the_same_release(release: Release, tmp_path: Path) -> None:
+    """Exported once more by another process: every byte is equal, so the content's digest is."""
+    whole = release.repository.resolve()
+    shutil.copytree(whole, tmp_path / "releases" / whole.name)
+    again = tmp_path / "model_repository"
+    again.symlink_to(tmp_path / "releases" / whole.name)
+    words = [f"model={release.models['vessels']}", f"to={again}", f"work={tmp_path / 'work'}"]
+    result = door("export", "task=vessels", *words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "vessels" in result.stdout
+    assert "dubai_aerial, eye_disease, landcover_ai, vessels" in result.stdout
+    assert again.resolve().name == whole.name
+
+
+def test_shipped_weights_are_compared_on_named_pictures(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ship(model, tmp_path / "weights" / "eye_disease")
+    shipped = tmp_path / "weights" / "eye_disease"
+    with pytest.raises(ExportError, match=r"no held-out pictures beside .*eye_disease.*name .* with pictures="):
+        run(shipped, tmp_path)
+    placed = run(shipped, tmp_path, task="eye_disease", pictures=str(class_folders(tmp_path / "data")))
+    report = verify(placed.release)["tasks"]["eye_disease"]["parity"][0]
+    assert report["images"] == 8
+    assert main(["verify", str(tmp_path / "model_repository")]) == 0
+    assert "eye_disease: weights" in capsys.readouterr().out
+
+
+def test_another_tasks_model_is_refused(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="was trained for eye_disease and task=vessels was asked"):
+        run(model, tmp_path, task="vessels")
+    assert not (tmp_path / "model_repository").exists()
+
+
+def test_model_folder_without_pictures_is_refused(model: Path, tmp_path: Path, capsys) -> None:
+    copy = Path(shutil.copytree(model, tmp_path / "model"))
+    shutil.rmtree(copy / "held_out" / "images")
+    words = [f"model={copy}", f"to={tmp_path / 'to'}", f"work={tmp_path / 'work'}"]
+    assert main(words) == 1
+    assert "no held-out pictures" in capsys.readouterr().out
+    assert not (tmp_path / "to").exists()
+
+
+def test_pictures_that_are_no_data_set_are_refused(model: Path, tmp_path: Path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main([f"model={model}", f"pictures={tmp_path / 'empty'}", f"to={tmp_path / 'to'}"]) == 1
+    assert "error:" in capsys.readouterr().out

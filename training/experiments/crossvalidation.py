@@ -1,0 +1,201 @@
+"""`python -m training crossvalidate`: every subject is judged once, by a network that never saw it."""
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tasks import get_task
+from training.baselines import has_baseline
+from training.check import check_config
+from training.checkpoints import newest_checkpoint
+from training.command import as_typed, exit_status, load_config, own_options
+from training.config import TrainingConfig
+from training.errors import ConfigError, StoppedError, TrainingError
+from training.evaluation import evaluate
+from training.experiments.folds import FoldResult, judge_baseline, spread_table, summary
+from training.fitting import check_devices
+from training.sources import data_digest
+from training.split import split_by_fold
+from training.tracking import Run, start_run
+from training.train import main_metric, read_split, train
+from training.weights import load_card, load_serving_module
+
+RESULT = "crossvalidation.json"
+_STARTED = "started.json"
+_RUN = "run_id.txt"
+
+
+@dataclass
+class CrossvalidationOptions:
+    """What `crossvalidate` takes beside the configuration of a run.
+
+    Attributes:
+        baseline: whether the colour baseline of the task is judged on the same folds.
+    """
+
+    baseline: bool = False
+
+
+def run_crossvalidate(words: list[str], console: Console) -> int:
+    """Cross-validate as told and return the exit status."""
+
+    def work() -> int:
+        options, overrides = own_options(words, CrossvalidationOptions)
+        crossvalidate(load_config(overrides), options, as_typed("crossvalidate", words), console)
+        return 0
+
+    return exit_status(work, console)
+
+
+def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, command: str, console: Console) -> Path:
+    """Train and judge once a fold, and return the JSON with all figures, `<out>/crossvalidation.json`.
+
+    Subjects that the publisher keeps for testing are left out. Folds that are finished, by the same configuration on
+    the same data, are kept; one that was interrupted goes on from its checkpoint.
+
+    Raises:
+        TrainingError: as `train`; a baseline that the task has not.
+        StoppedError: a signal.
+    """
+    config = _checked(config, options)
+    samples, _ = read_split(config)
+    folds = sorted({sample.fold for sample in samples if sample.fold is not None})
+    out, digest = Path(config.out), data_digest(samples)
+    run = _parent(config, out)
+    results, began_s = [], time.monotonic()
+    try:
+        for place, fold in enumerate(folds):
+            judged_config = _fold_config(config, fold)
+            kept = _train_fold(judged_config, digest, run, console)
+            results.append(_judged(judged_config, fold, console))
+            if not kept:
+                _report(place, len(folds), results[-1], config, began_s, console)
+        document = _document(config, options, command, results, digest, console)
+    except BaseException as error:
+        run.finish(succeeded=False)
+        raise _stopped(error, len(results), folds, out) from error
+    path = out / RESULT
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    run.log_metrics({f"pooled_{name}": value for name, value in document["metrics"].items() if value is not None})
+    run.log_file(path)
+    run.finish(succeeded=True)
+    console.print(spread_table(document, get_task(config.task)))
+    console.print(f"all figures: {path}", markup=False)
+    return path
+
+
+def _checked(config: TrainingConfig, options: CrossvalidationOptions) -> TrainingConfig:
+    check_config(config)
+    check_devices(config.trainer)
+    task = get_task(config.task)
+    if config.resume is not None:
+        raise ConfigError("crossvalidate continues by itself what it finds in out=; leave resume= out")
+    if options.baseline and not has_baseline(task):
+        raise ConfigError(f"{task.name} has no colour baseline; leave baseline= out")
+    return replace(config, data=replace(config.data, official_test="left_out", held_out_fold=0))
+
+
+def _fold_config(config: TrainingConfig, fold: int) -> TrainingConfig:
+    data = replace(config.data, held_out_fold=fold)
+    # A fold's model is a yardstick and no candidate for serving.
+    tracking = replace(config.tracking, register=False)
+    return replace(config, data=data, tracking=tracking, out=str(Path(config.out) / f"fold_{fold}"))
+
+
+def _parent(config: TrainingConfig, out: Path) -> Run:
+    """Return the run that all folds belong to, the same one after an interruption."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        known = (out / _RUN).read_text() if (out / _RUN).is_file() else ""
+        run = start_run(config, f"{config.task} crossvalidation", run_id=known)
+        (out / _RUN).write_text(run.run_id)
+    except OSError as error:
+        raise TrainingError(f"the folder {out} cannot be written ({error}); name another one with out=") from error
+    return run
+
+
+def _train_fold(config: TrainingConfig, digest: str, run: Run, console: Console) -> bool:
+    """Train a fold that is not there yet, and return whether it was."""
+    folder = Path(config.out)
+    started, described = folder / _STARTED, {"data_digest": digest, "config": _identity(config)}
+    same = started.is_file() and json.loads(started.read_text()) == described
+    if same and _is_finished(folder):
+        console.print(f"fold {config.data.held_out_fold}: kept from an earlier call", markup=False)
+        return True
+    checkpoint = newest_checkpoint(folder) if same else None
+    if not same:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        started.write_text(json.dumps(described))
+    train(replace(config, resume=None if checkpoint is None else str(folder)), console, parent_id=run.run_id)
+    return False
+
+
+def _identity(config: TrainingConfig) -> dict[str, Any]:
+    """Return what decides a fold's result."""
+    fields = asdict(config)
+    for name in ("out", "resume", "tracking"):
+        del fields[name]
+    return dict(json.loads(json.dumps(fields)))
+
+
+def _is_finished(folder: Path) -> bool:
+    try:
+        load_card(folder)
+    except TrainingError:
+        return False
+    return True
+
+
+def _judged(config: TrainingConfig, fold: int, console: Console) -> FoldResult:
+    """Judge a fold by the weights on disk, which are what a kept fold has as well."""
+    task = get_task(config.task)
+    module, card = load_serving_module(Path(config.out))
+    _, split = read_split(config)
+    with console.status(f"judging fold {fold}"):
+        judged = [item.judgement() for item in evaluate(module, split.held_out, task, tta=config.evaluation.tta)]
+    return FoldResult(fold, judged, card.metrics)
+
+
+def _report(
+    place: int, folds: int, result: FoldResult, config: TrainingConfig, began_s: float, console: Console
+) -> None:
+    metric = main_metric(get_task(config.task))
+    spent_s = time.monotonic() - began_s
+    left_s = spent_s / (place + 1) * (folds - place - 1)
+    console.print(
+        f"fold {place + 1}/{folds}  {metric} {result.metrics.get(metric, float('nan')):.4f}  about {left_s:.0f} s left"
+    )
+
+
+def _document(
+    config: TrainingConfig,
+    options: CrossvalidationOptions,
+    command: str,
+    results: Sequence[FoldResult],
+    digest: str,
+    console: Console,
+) -> dict[str, Any]:
+    task = get_task(config.task)
+    document = {"task": task.name, "command": command, "data_digest": digest, "config": asdict(config)}
+    document |= summary(results, task, config.evaluation.resamples, config.seed)
+    if options.baseline:
+        samples, _ = read_split(config)
+        with console.status("judging the colour baseline"):
+            splits = [split_by_fold(samples, result.fold, 0.0) for result in results]
+            document["baseline"] = judge_baseline(splits, task, config.evaluation.resamples, config.seed)
+    return document
+
+
+def _stopped(error: BaseException, done: int, folds: Sequence[int], out: Path) -> BaseException:
+    if isinstance(error, StoppedError):
+        return StoppedError(
+            error.signal_number, f"{done} of {len(folds)} folds are kept in {out}; the same call continues"
+        )
+    return error

@@ -1,0 +1,168 @@
+"""Fitting a network to samples: the Lightning run from seeds to trained weights, with every way it can end."""
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from rich.console import Console
+
+from tasks import TaskSpec
+from training.checkpoints import CHECKPOINT, INTERRUPTED, check_checkpoint, find_checkpoint, origin
+from training.config import TrainerConfig, TrainingConfig
+from training.datasets import FittedSample, class_frequencies, fit_sample
+from training.errors import ConfigError, StoppedError
+from training.failures import explained, kept
+from training.loading import LoadingModule
+from training.module import VALIDATION_SCORES, TrainingModule
+from training.networks import build_network
+from training.networks.summary import summarise
+from training.progress import EpochProgress
+from training.samples import Sample
+from training.split import Split
+from training.stopping import StopBetweenSteps
+from training.tracking import Run
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network in evaluation mode, its curves, and whether this process is the one that goes on."""
+
+    network: torch.nn.Module
+    history: list[dict[str, float]]
+    is_main_process: bool
+
+
+def fit(
+    config: TrainingConfig,
+    task: TaskSpec,
+    split: Split,
+    folder: Path,
+    run: Run,
+    console: Console,
+    callbacks: Sequence[Callback] = (),
+) -> Fitted:
+    """Train on `split.train`, steered by `split.validation`; further callbacks see every epoch.
+
+    Raises:
+        TrainingError: data or a configuration that cannot be used, a loss that is not a number, or a machine that
+            fails.
+        StoppedError: a signal; the folder holds a checkpoint if anything was learnt.
+    """
+    lightning.seed_everything(config.seed, workers=True, verbose=False)
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    loading = LoadingModule(_fit_all(split.train, task), _fit_all(split.validation, task), task, config)
+    network = build_network(config.network, task)
+    console.print(f"network: {config.network.name}, {summarise(network, task)}")
+    module = TrainingModule(network, task, config, _class_weights(config, loading, task), _steps(config))
+    module.origin = origin(config, split.train)
+    progress, stop = EpochProgress(console), StopBetweenSteps(folder / INTERRUPTED, console)
+    own = _callbacks(config, task, folder, validates=bool(split.validation))
+    trainer = _trainer(config.trainer, run, [progress, *own[:-1], *callbacks, stop, own[-1]])
+    _run(trainer, module, loading, config, folder, run, stop)
+    return Fitted(module.network.cpu().eval(), progress.history, trainer.is_global_zero)
+
+
+def check_devices(config: TrainerConfig) -> None:
+    """Refuse processors that this machine has not, before any data is read.
+
+    Raises:
+        ConfigError: names what there is.
+    """
+    found = torch.cuda.device_count()
+    if config.accelerator == "gpu" and config.devices > found:
+        raise ConfigError(
+            f"trainer.accelerator=gpu with trainer.devices={config.devices}, and this machine has {found} GPUs that "
+            "PyTorch can use; give trainer.accelerator=cpu or fewer devices"
+        )
+
+
+def _run(
+    trainer: lightning.Trainer,
+    module: TrainingModule,
+    loading: LoadingModule,
+    config: TrainingConfig,
+    folder: Path,
+    run: Run,
+    stop: StopBetweenSteps,
+) -> None:
+    checkpoint, began_s = find_checkpoint(config.resume), time.time()
+    if checkpoint is not None:
+        check_checkpoint(checkpoint, module.state_dict(), module.origin)
+    try:
+        with explained(folder, began_s, checkpoint, run.failures):
+            trainer.fit(module, datamodule=loading, ckpt_path=checkpoint, weights_only=True)
+    except (SystemExit, KeyboardInterrupt, StoppedError) as stopped:
+        # Lightning makes an exit of the second signal, and of one that comes before the first step.
+        number = getattr(stopped, "signal_number", None) or stop.requested or signal.SIGINT
+        raise StoppedError(number, kept(folder, began_s, checkpoint)) from stopped
+    if stop.requested is not None:
+        raise StoppedError(stop.requested, kept(folder, began_s, checkpoint))
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EMAWeightAveraging):
+            # A finished run that is resumed takes no step, and Lightning then leaves the average aside.
+            callback.on_train_end(trainer, module)
+    if trainer.is_global_zero:
+        (folder / INTERRUPTED).unlink(missing_ok=True)
+
+
+def _fit_all(samples: Sequence[Sample], task: TaskSpec) -> list[FittedSample]:
+    return [fit_sample(sample, task) for sample in samples]
+
+
+def _class_weights(config: TrainingConfig, loading: LoadingModule, task: TaskSpec) -> torch.Tensor | None:
+    """Return weights whose mean over the training part is 1."""
+    if config.loss.class_weights == "none":
+        return None
+    frequency = np.maximum(class_frequencies(loading.train_samples, task), 1e-4)
+    weights = frequency ** (-0.5 if config.loss.class_weights == "sqrt" else -1.0)
+    return torch.from_numpy(weights / (weights * frequency).sum()).float()
+
+
+def _steps(config: TrainingConfig) -> int:
+    trainer = config.trainer
+    batches = max(trainer.crops_per_epoch // trainer.devices // trainer.batch_size, 1)
+    return trainer.epochs * -(-batches // trainer.accumulate)
+
+
+def _trainer(config: TrainerConfig, run: Run, callbacks: list[Callback]) -> lightning.Trainer:
+    try:
+        return lightning.Trainer(
+            max_epochs=config.epochs,
+            accelerator=config.accelerator,
+            devices=config.devices,
+            strategy=config.strategy,
+            precision=config.precision,  # type: ignore[arg-type]
+            accumulate_grad_batches=config.accumulate,
+            gradient_clip_val=config.clip_norm or None,
+            deterministic=True,
+            logger=run.logger,
+            callbacks=callbacks,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            use_distributed_sampler=False,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        said = str(error).splitlines()[0]
+        raise ConfigError(f"trainer.accelerator, devices, strategy and precision do not fit: {said}") from error
+
+
+def _callbacks(config: TrainingConfig, task: TaskSpec, folder: Path, *, validates: bool) -> list[Callback]:
+    """Return what averages, stops early and keeps; the one that keeps is last, so that it keeps what the others did."""
+    callbacks: list[Callback] = []
+    if config.trainer.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=config.trainer.ema_decay))
+    if config.trainer.patience and validates:
+        score = VALIDATION_SCORES[task.kind]
+        callbacks.append(EarlyStopping(score, mode="max", patience=config.trainer.patience))
+    callbacks.append(ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False))
+    return callbacks
