@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 BUILD ?= build
+TASK ?= vessels
 DATA ?=
 PROFILE ?= default
 RUN := .venv/bin/python -m
@@ -16,7 +17,7 @@ $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/i
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  options: DATA=<CHASE_DB1 or DRIVE folder>  BUILD=<folder>  PROFILE=default|torchscript  PYTHON=<interpreter>"
+	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  PROFILE=default|torchscript  PYTHON=<interpreter>"
 
 .PHONY: install
 install: $(INSTALLED) ## install everything into .venv, pinned and hashed
@@ -46,12 +47,12 @@ format: $(INSTALLED) ## let ruff format and mend what it can
 	@.venv/bin/ruff check --fix .
 
 .PHONY: train
-train: $(INSTALLED) ## train and evaluate on DATA
-	@$(RUN) training data.root="'$(or $(DATA),$(BUILD)/data/synthetic)'" out="'$(BUILD)/training/vessels'"
+train: $(INSTALLED) ## train and judge TASK on DATA, as long as the task says
+	@$(RUN) training task=$(TASK) data.root="'$(or $(DATA),$(BUILD)/data/synthetic)'" out="'$(BUILD)/training/$(TASK)'"
 
 .PHONY: export
 export: $(INSTALLED) ## export the trained model behind the parity gate and place the release
-	@$(RUN) export model="$(BUILD)/training/vessels" to="$(BUILD)/model_repository" work="$(BUILD)/export"
+	@$(RUN) export model="$(BUILD)/training/$(TASK)" to="$(BUILD)/model_repository" work="$(BUILD)/export"
 
 .PHONY: serve
 serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC), 8002 (metrics) until Ctrl-C
@@ -60,7 +61,7 @@ serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC
 
 .PHONY: load-test
 load-test: $(INSTALLED) ## load-test the server that `make serve` runs
-	@$(RUN) loadtests run --url 127.0.0.1:8001 --images "$(BUILD)/training/vessels/held_out/images" \
+	@$(RUN) loadtests run --url 127.0.0.1:8001 --task $(TASK) --images "$(BUILD)/training/$(TASK)/held_out/images" \
 		--out "$(BUILD)/loadtest"
 
 .PHONY: lock

@@ -97,9 +97,10 @@ def _session(network: torch.nn.Module, task: TaskSpec, threads: int) -> onnxrunt
     example = torch.zeros(1, 3, task.size_px, task.size_px)
     program = torch.onnx.export(network.eval(), (example,), dynamo=True, verbose=False)
     assert program is not None  # noqa: S101 - always so with dynamo=True
+    model = program.model_proto.SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(program.model_proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _alternate(sessions: Sequence[onnxruntime.InferenceSession], task: TaskSpec, rounds: int) -> list[list[float]]:

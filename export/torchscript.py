@@ -55,7 +55,7 @@ def load_torchscript(path: Path) -> Runner:
 def _drop_call_stacks(path: Path) -> None:
     """Remove where each operation was traced: paths of this machine and line numbers, and an id made from them.
 
-    Nothing needs them to run, and without them equal networks give equal files whoever calls this.
+    Nothing needs them to run, and without them a release does not change with the line that called this.
     """
     partial = path.with_suffix(".partial")
     with zipfile.ZipFile(path) as traced, zipfile.ZipFile(partial, "w") as clean:

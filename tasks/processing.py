@@ -31,7 +31,7 @@ class Prediction:
 
     Attributes:
         mask: uint8 (height, width), class indices.
-        probability: uint8 (height, width); 0–255 stands for 0–1. Of the foreground (binary), or of the class in the mask.
+        probability: uint8 (height, width); 0–255 stands for 0–1; of the foreground, or of the class in the mask.
     """
 
     mask: npt.NDArray[np.uint8]
@@ -108,7 +108,7 @@ def postprocess_classes(
         view, geometry, task: as for `postprocess`.
 
     Raises:
-        ShapeError: the planes differ in shape, an index names no class, or the geometry is not one that `prepare` makes.
+        ShapeError: planes of different shapes, an index of no class, or a geometry that `prepare` does not make.
     """
     _check_planes(geometry, task, classes, probability, view)
     if int(classes.max(initial=0)) >= len(task.classes):

@@ -41,6 +41,9 @@ def exit_status(work: Callable[[], int], console: Console) -> int:
     except TrainingError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2 if isinstance(error, ConfigError) else 1
+    except OSError as error:
+        console.print(f"error: the machine refused: {error}", style="red", markup=False)
+        return 1
     except KeyboardInterrupt:
         console.print("interrupted before the training began")
         return 130

@@ -165,7 +165,8 @@ class EvaluationConfig:
     """How the held-out pictures are judged.
 
     Attributes:
-        tta: average the answers over the picture and its mirror images.
+        tta: whether `crossvalidate` averages the answers over the picture and its mirror images. A run's own figures
+            are always those of the network as it is served: without.
         resamples: bootstrap resamples of the subjects for the 95 % intervals; 0 leaves them out.
     """
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -79,8 +78,7 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
             with explained(folder, began_s, recording=run.failures):
                 _finish(config, samples, split, fitted, run, console)
     except BaseException as error:
-        with suppress(*run.failures):
-            run.finish(succeeded=False)
+        run.abandon()
         if isinstance(error, KeyboardInterrupt):
             raise StoppedError(signal.SIGINT, kept(folder, began_s)) from error
         raise
@@ -138,7 +136,7 @@ def _judge(
     task = get_task(config.task)
     evaluated, gallery = [], Gallery(task)
     chosen = {sample.name for sample in choose_held_out(samples)}
-    for item in evaluate(module, samples, task, tta=config.evaluation.tta):
+    for item in evaluate(module, samples, task):
         # Without its pixels: a set may have thousands of pictures.
         evaluated.append(item.judgement())
         if item.sample.name in chosen:

@@ -9,7 +9,7 @@ from PIL import Image
 from tasks import TASKS, FieldOfView, TaskSpec, UnknownTaskError, get_task
 from tasks.errors import ShapeError
 from tasks.imaging import Geometry, overlay
-from tasks.processing import postprocess, prepare, preprocess
+from tasks.processing import postprocess, postprocess_classes, postprocess_label, prepare, preprocess
 
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
@@ -60,8 +60,36 @@ def test_encoded_and_decoded_pictures_give_the_same_input(task: TaskSpec) -> Non
 
 @every_task
 def test_planes_must_agree(task: TaskSpec) -> None:
-    with pytest.raises(ShapeError, match="field of view"):
+    with pytest.raises(ShapeError, match="differ in shape"):
         postprocess(np.zeros((4, 4), np.uint8), np.zeros((5, 5), np.uint8), Geometry(4, 4, 0, 0, 4), task)
+
+
+def test_class_indices_come_back_as_they_were() -> None:
+    """Enlarged, a plane of classes 1 and 5 has no class between them; outside the field of view nothing is said."""
+    task = get_task("dubai_aerial")
+    fitted = prepare(np.full((300, 400, 3), 90, np.uint8), task)
+    classes = np.ones((task.size_px, task.size_px), np.uint8)
+    classes[:, task.size_px // 2 :] = 5
+    prediction = postprocess_classes(classes, np.full_like(classes, 200), fitted.field_of_view, fitted.geometry, task)
+    assert prediction.mask.shape == (300, 400)
+    assert set(np.unique(prediction.mask)) == {1, 5}
+    assert abs(int((prediction.mask == 5).sum()) - 300 * 200) <= 300
+    assert (prediction.probability == 200).all()
+
+
+def test_class_that_is_not_there_is_refused() -> None:
+    task = get_task("dubai_aerial")
+    plane = np.full((task.size_px, task.size_px), 6, np.uint8)
+    with pytest.raises(ShapeError, match="class 6"):
+        postprocess_classes(plane, plane, plane, Geometry(512, 512, 0, 0, 512), task)
+
+
+def test_label_is_the_most_probable_class() -> None:
+    task = get_task("eye_disease")
+    answer = postprocess_label(np.array([0.1, 0.2, 0.6, 0.1], np.float32), task)
+    assert answer.label == 2
+    with pytest.raises(ShapeError, match="4 classes"):
+        postprocess_label(np.array([0.4, 0.6], np.float32), task)
 
 
 @every_task

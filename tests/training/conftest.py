@@ -43,3 +43,11 @@ def landcover_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training.synthetic import write_landcover_ai
 
     return write_landcover_ai(tmp_path_factory.mktemp("landcover") / "set", subjects=2, seed=3, size_px=700)
+
+
+@pytest.fixture(scope="session")
+def tiny_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three tile folders from above, with colour masks."""
+    from training.synthetic import write_dubai_aerial
+
+    return write_dubai_aerial(tmp_path_factory.mktemp("tiles"), subjects=3, seed=1, size_px=128)

@@ -157,5 +157,5 @@ def test_figures_on_training_subjects_are_called_that(model: Path) -> None:
     [(["task=vesels"], 2), (["task=vessels", "picture=true"], 2), (["task=vessels", "model=no"], 1)],
 )
 def test_wrong_call_is_one_sentence(words: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_card(words, Console(stderr=True)) == status
+    assert run_card(words, Console(stderr=True, soft_wrap=True)) == status
     assert capsys.readouterr().err.startswith("error: ")

@@ -4,18 +4,35 @@ from pathlib import Path
 
 import pytest
 
+from tasks import TASKS
+from training.check import check_config
 from training.command import load_config
-from training.config import check_config
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "training" / "conf"
-GROUPS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml"))]
+# Search spaces are no group of a configuration; test_tune reads them.
+GROUPS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")) if path.parent.name != "search"]
+# What can only be trained on one kind of task is tried there.
+TASK_OF = {
+    ("loss", "cross_entropy"): "eye_disease",
+    ("loss", "cross_entropy_dice"): "dubai_aerial",
+}
 
 
 @pytest.mark.parametrize(("group", "name"), GROUPS)
 def test_every_shipped_configuration_is_valid(group: str, name: str) -> None:
-    config = load_config([f"{group}={name}", "data.root=anywhere"])
+    task = TASK_OF.get((group, name), "vessels")
+    words = [f"task={task}", "data.root=anywhere"]
+    config = load_config([*words, f"{group}={name}"] if group != "task" else [f"task={name}", "data.root=anywhere"])
     check_config(config)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_a_configuration_and_a_search_space(task: str) -> None:
+    config = load_config([f"task={task}", "data.root=anywhere"])
+    assert config.task == task
+    assert Path(config.out).name == task
+    assert (CONF / "search" / f"{task}.yaml").is_file()
 
 
 @pytest.mark.parametrize(
@@ -27,36 +44,55 @@ def test_every_shipped_configuration_is_valid(group: str, name: str) -> None:
         ("trainer=nightly", "nightly"),
         ("seed=", "seed"),
         ("+new=1", "new"),
+        ("~seed", "seed"),
     ],
 )
 def test_wrong_key_or_type_is_named(override: str, named: str) -> None:
-    with pytest.raises(TrainingError, match=named) as caught:
+    with pytest.raises(ConfigError, match=named) as caught:
         load_config(["data.root=x", override])
     assert "\n" not in str(caught.value)
 
 
 def test_data_folder_is_mandatory() -> None:
-    with pytest.raises(TrainingError, match=r"data\.root"):
+    with pytest.raises(ConfigError, match=r"data\.root"):
         load_config([])
 
 
 @pytest.mark.parametrize(
-    "override",
+    ("override", "key"),
     [
-        "data.held_out_share=1.5",
-        "data.validation_share=0",
-        "optimiser.learning_rate=-1",
-        "optimiser.dice_weight=2",
-        "trainer.epochs=0",
-        "trainer.batch_size=0",
-        "trainer.crop_px=100",
-        "trainer.crop_px=1024",
-        "task=vesels",
+        ("data.folds=1", "data.folds"),
+        ("data.validation_share=1", "data.validation_share"),
+        ("data.sampler=weighted", "data.sampler"),
+        ("data.official_test=ignored", "data.official_test"),
+        ("optimiser.learning_rate=-1", "optimiser.learning_rate"),
+        ("optimiser.learning_rate=nan", "optimiser.learning_rate"),
+        ("optimiser.name=adam", "optimiser.name"),
+        ("loss.dice_weight=2", "loss.dice_weight"),
+        ("loss.name=cross_entropy", "loss.name"),
+        ("loss.name=dice", "loss.name"),
+        ("trainer.epochs=0", "trainer.epochs"),
+        ("trainer.batch_size=0", "trainer.batch_size"),
+        ("trainer.devices=0", "trainer.devices"),
+        ("trainer.precision=8", "trainer.precision"),
+        ("trainer.precision=16-mixed", "trainer.precision"),
+        ("trainer.crop_px=100", "trainer.crop_px"),
+        ("trainer.crop_px=1024", "trainer.crop_px"),
+        ("trainer.strategy=fsdp", "trainer.strategy"),
+        ("tracking.name=tensorboard", "tracking.name"),
+        ("network.name=vit", "vit"),
+        ("network.widths=[]", "network.widths"),
     ],
 )
-def test_impossible_value_is_refused(override: str) -> None:
-    config = load_config(["data.root=x", override] if "task" not in override else ["data.root=x"])
-    if "task" in override:
-        config.task = "vesels"
-    with pytest.raises(ConfigError):
+def test_impossible_value_is_refused(override: str, key: str) -> None:
+    config = load_config(["data.root=x", override])
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
+        check_config(config)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_task_is_named() -> None:
+    config = load_config(["data.root=x"])
+    config.task = "vesels"
+    with pytest.raises(ConfigError, match="vesels"):
         check_config(config)

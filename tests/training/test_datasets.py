@@ -138,7 +138,7 @@ def test_processes_share_an_epoch_without_overlap() -> None:
     for sampler in samplers:
         sampler.set_epoch(1)
     seen = [list(sampler) for sampler in samplers]
-    assert sorted(sum(seen, [])) == list(range(12, 24))
+    assert sorted(index for part in seen for index in part) == list(range(12, 24))
     assert all(len(part) == len(samplers[0]) for part in seen)
 
 

@@ -17,7 +17,7 @@ from training.sources import read_samples
 from training.weights import ModelCard, save_card, save_weights
 
 pytestmark = pytest.mark.slow
-CONSOLE = Console(stderr=True)
+CONSOLE = Console(stderr=True, soft_wrap=True)
 
 
 def save_model(folder: Path, task_name: str, trained_on: list[str]) -> Path:

@@ -57,7 +57,7 @@ def test_resumed_weights_are_those_of_an_uninterrupted_run(
     more = LONG + VARIANTS[variant]
     assert main(tiny_words(tiny_vessels, alone, *more)) == 0
     with monkeypatch.context() as patched:
-        signal_in(patched, epoch=1, batch=1)
+        signal_in(patched, epoch=1, batch=0)
         assert main(tiny_words(tiny_vessels, stopped, *more)) == 130
     assert (stopped / "interrupted.ckpt").is_file()
     assert main(tiny_words(tiny_vessels, stopped, *more, f"resume={stopped}")) == 0

@@ -78,7 +78,7 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
                 _report(place, len(folds), results[-1], config, began_s, console)
         document = _document(config, options, command, results, digest, console)
     except BaseException as error:
-        run.finish(succeeded=False)
+        run.abandon()
         raise _stopped(error, len(results), folds, out) from error
     path = out / RESULT
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

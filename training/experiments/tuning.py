@@ -91,8 +91,11 @@ def tune(overrides: list[str], options: TuningOptions, console: Console) -> Path
     search = _Search(overrides, options, space, split, task, out, run, console)
     try:
         search.go_on(study)
+    except optuna.exceptions.OptunaError as error:
+        run.abandon()
+        raise TrainingError(f"the study {out / DATABASE} can no longer be used ({_first(error)})") from error
     except BaseException as error:
-        run.finish(succeeded=False)
+        run.abandon()
         if isinstance(error, StoppedError):
             done = len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
             told = f"{done} trials are kept in {out / DATABASE}; the same call continues"
@@ -132,7 +135,7 @@ def _open_study(
             load_if_exists=True,
             pruner=_PRUNERS[options.pruner](),
         )
-    except (OSError, optuna.exceptions.OptunaError, Exception) as error:
+    except Exception as error:
         raise TrainingError(
             f"the study {out / DATABASE} cannot be used ({_first(error)}); name another out="
         ) from error
@@ -232,8 +235,8 @@ class _Search:
             study.tell(trial, state=TrialState.PRUNED)
             return "stopped: it fell behind"
         except (ConfigError, DivergedError) as error:
+            trial.set_user_attr("error", str(error))
             study.tell(trial, state=TrialState.FAIL)
-            trial.storage.set_trial_user_attr(trial._trial_id, "error", str(error))
             return f"failed: {error}"
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)
@@ -260,7 +263,7 @@ class _Search:
             succeeded = True
             raise
         finally:
-            run.finish(succeeded=succeeded)
+            run.finish(succeeded=True) if succeeded else run.abandon()
             for checkpoint in folder.glob("*.ckpt"):
                 checkpoint.unlink()  # nobody resumes a trial
         return float(fitted.history[-1][VALIDATION_SCORES[self.task.kind]])

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -50,32 +51,40 @@ class MlflowRun(Run):
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record a nested mapping as `a/b/c` = value; a run that is continued keeps the values it has."""
-        known = set(self.client.get_run(self.run_id).data.params)
-        new = {name: value for name, value in _flat(params).items() if name not in known}
-        self.logger.log_hyperparams(new)
+        with self._usable():
+            known = set(self.client.get_run(self.run_id).data.params)
+            self.logger.log_hyperparams({name: value for name, value in _flat(params).items() if name not in known})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures; those that are no finite number are left out."""
         now_ms = int(time.time() * 1000)
         finite = [Metric(name, value, now_ms, step or 0) for name, value in metrics.items() if math.isfinite(value)]
-        for start in range(0, len(finite), 500):
-            self.client.log_batch(self.run_id, metrics=finite[start : start + 500])
+        with self._usable():
+            for start in range(0, len(finite), 500):
+                self.client.log_batch(self.run_id, metrics=finite[start : start + 500])
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Record what the run can be found by."""
-        self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        with self._usable():
+            self.client.log_batch(self.run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
     def log_file(self, path: Path, folder: str = "") -> None:
         """Store a copy of the file with the run."""
-        self.client.log_artifact(self.run_id, str(path), folder or None)
+        with self._usable():
+            self.client.log_artifact(self.run_id, str(path), folder or None)
 
     def log_model(self, card: ModelCard, folder: Path) -> None:
         """Store the model folder as a LoggedModel of this run; register it if the configuration says so."""
-        log_model(self.client, self.run_id, card, folder, register=self.config.register)
+        with self._usable():
+            log_model(self.client, self.run_id, card, folder, register=self.config.register)
 
     def finish(self, *, succeeded: bool) -> None:
         """Close the run as FINISHED or FAILED."""
-        self.logger.finalize("success" if succeeded else "failed")
+        with self._usable():
+            self.logger.finalize("success" if succeeded else "failed")
+
+    def _usable(self) -> AbstractContextManager[None]:
+        return usable(self.config.uri)
 
     def _continued(self, run_id: str) -> str | None:
         if not run_id:

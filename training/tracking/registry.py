@@ -110,7 +110,7 @@ def _copy(task: str, version: str, uri: str, to: Path) -> Path:
         folder = to / f"{task}-{version}-{described.tags.get('weights_sha256', '')[:12]}"
         if not (folder / "data" / CARD_FILE).is_file():
             # The name's own address would be looked up wherever this process last talked to.
-            model_id = described.source.removeprefix("models:/")
+            model_id = str(described.source).removeprefix("models:/")
             source = client.get_logged_model(model_id).artifact_location
             to.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=to) as scratch:

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch.loggers import Logger
 
+from training.errors import TrainingError
 from training.weights import ModelCard
 
 # What of a model folder is recorded beside the model itself; what is not there is left out.
@@ -19,7 +21,8 @@ class Run(ABC):
 
     Attributes:
         logger: for Lightning, which records the curves; False where nothing is recorded.
-        failures: what its calls raise when the record can no longer be written.
+        failures: what the logger's calls raise when the record can no longer be written. The run's own calls raise
+            TrainingError then.
     """
 
     logger: Logger | Literal[False] = False
@@ -53,6 +56,11 @@ class Run(ABC):
     @abstractmethod
     def finish(self, *, succeeded: bool) -> None:
         """Close the run."""
+
+    def abandon(self) -> None:
+        """Close the run as failed, as far as its recorder still answers: what failed is told elsewhere."""
+        with suppress(TrainingError, *self.failures):
+            self.finish(succeeded=False)
 
     def log_outcome(self, card: ModelCard, folder: Path) -> None:
         """Record everything that a finished run has made.
