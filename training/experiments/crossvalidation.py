@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -68,14 +69,16 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
     folds = sorted({sample.fold for sample in samples if sample.fold is not None})
     out, digest = Path(config.out), data_digest(samples)
     run = _parent(config, out)
-    results, began_s = [], time.monotonic()
+    results, trained, began_s = [], 0, time.monotonic()
     try:
         for place, fold in enumerate(folds):
             judged_config = _fold_config(config, fold)
             kept = _train_fold(judged_config, digest, run, console)
             results.append(_judged(judged_config, fold, console))
             if not kept:
-                _report(place, len(folds), results[-1], config, began_s, console)
+                trained += 1
+                left_s = (time.monotonic() - began_s) / trained * (len(folds) - place - 1)
+                _report(place, len(folds), results[-1], config, left_s, console)
         document = _document(config, options, command, results, digest, console)
     except BaseException as error:
         run.abandon()
@@ -164,11 +167,9 @@ def _judged(config: TrainingConfig, fold: int, console: Console) -> FoldResult:
 
 
 def _report(
-    place: int, folds: int, result: FoldResult, config: TrainingConfig, began_s: float, console: Console
+    place: int, folds: int, result: FoldResult, config: TrainingConfig, left_s: float, console: Console
 ) -> None:
     metric = main_metric(get_task(config.task))
-    spent_s = time.monotonic() - began_s
-    left_s = spent_s / (place + 1) * (folds - place - 1)
     console.print(
         f"fold {place + 1}/{folds}  {metric} {result.metrics.get(metric, float('nan')):.4f}  about {left_s:.0f} s left"
     )
@@ -194,8 +195,7 @@ def _document(
 
 
 def _stopped(error: BaseException, done: int, folds: Sequence[int], out: Path) -> BaseException:
-    if isinstance(error, StoppedError):
-        return StoppedError(
-            error.signal_number, f"{done} of {len(folds)} folds are kept in {out}; the same call continues"
-        )
-    return error
+    if not isinstance(error, StoppedError | KeyboardInterrupt):
+        return error
+    number = error.signal_number if isinstance(error, StoppedError) else signal.SIGINT
+    return StoppedError(number, f"{done} of {len(folds)} folds are kept in {out}; the same call continues")
