@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from tasks import TaskSpec, get_task
+from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.errors import TrainingError
 from training.evaluation import evaluate, pooled_metrics
 from training.networks.summary import summarise
@@ -64,6 +64,8 @@ def measure(models: Sequence[Path], samples: Sequence[Sample], rounds: int, thre
     """
     loaded = [load_serving_module(model) for model in models]
     task = get_task(loaded[0][1].task)
+    if task.kind is Kind.CLASSIFICATION:
+        raise TrainingError(f"{task.name} classifies; this benchmark compares segmenting networks")
     seen = {digest for _, card in loaded for digest in card.trained_on}
     unseen = [sample for sample in samples if sample.digest[:16] not in seen]
     if not unseen:
@@ -160,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         samples = read_samples(options.root, get_task(options.task))
         rows = measure(options.models, samples, options.rounds, options.threads)
-    except TrainingError as error:
+    except (TrainingError, UnknownTaskError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
     console.print(_table(rows))

@@ -1,6 +1,7 @@
 """What several suites share: one small data set, one trained model, placed releases, servers by profile."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
         f"data.root={synthetic}",
         f"out={result.model}",
         "trainer=smoke",
-        "trainer.epochs=8",
+        "trainer.epochs=10",
+        "trainer.batch_size=4",
         "trainer.crops_per_epoch=128",
         f"tracking.uri=sqlite:///{build}/mlflow.db",
         f"tracking.artifacts={build}/mlartifacts",
@@ -78,6 +80,12 @@ def served(
         yield server.wait()
     finally:
         server.stop()
+
+
+def pytest_configure() -> None:
+    """Hear signals: a suite in the background or under nohup ignores them, and its children would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

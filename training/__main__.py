@@ -4,7 +4,7 @@ import sys
 
 USAGE = """usage: python -m training [train] key=value …     train and judge; the keys: training/config.py
        python -m training --multirun key=a,b …    one run for every combination
-       python -m training crossvalidate key=value … [baseline=true]
+       python -m training crossvalidate key=value … [baseline=true] [only=[0,2]]
        python -m training tune key=value … [trials=20] [timeout_s=…] [study=…] [search=FILE] [pruner=median]
        python -m training evaluate task=… root=… [model=…]
        python -m training ingest task=… root=… [source=…]
@@ -17,7 +17,7 @@ examples: python -m training data.root=build/data/synthetic
           python -m training data.root=<folder> trainer.epochs=20 seed=3 out=build/training/mine
           python -m training data.root=<folder> resume=build/training/vessels
           python -m training crossvalidate task=eye_disease data.root=<folder> baseline=true
-          python -m training tune data.root=<folder> trials=30 out=build/tuning/vessels
+          python -m training tune data.root=<folder> data.validation_share=0.25 trials=30 out=build/tuning
 
 a stopped train is continued with resume=<its out>; crossvalidate and tune continue by themselves
 status: 0 done, 1 could not be done, 2 wrong call, 128 and the signal's number if stopped"""

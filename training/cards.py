@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 from rich.console import Console
+from yaml import YAMLError
 
 from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.errors import ConfigError, TrainingError
@@ -302,6 +303,6 @@ def _read_options(words: Sequence[str]) -> CardOptions:
         options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(CardOptions), given))
         assert isinstance(options, CardOptions)  # noqa: S101 - the schema is that class
         get_task(options.task)
-    except (OmegaConfBaseException, UnknownTaskError) as error:
+    except (OmegaConfBaseException, UnknownTaskError, YAMLError) as error:
         raise ConfigError(f"{str(error).splitlines()[0]}; the keys are: {keys}") from error
     return options

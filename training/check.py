@@ -1,6 +1,6 @@
 """Values that are typed correctly and still make no sense are refused before any data is read."""
 
-from tasks import TaskSpec, UnknownTaskError, get_task
+from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.config import TrainingConfig
 from training.errors import ConfigError
 from training.losses import LOSSES
@@ -87,6 +87,10 @@ def _check_task(config: TrainingConfig, task: TaskSpec) -> None:
     ):
         fits = 0 < crop_px <= task.size_px and crop_px % multiple == 0
         _require(fits, f"trainer.{key}", crop_px, f"a multiple of {multiple} up to {task.size_px}")
+    binary, whole = task.kind is Kind.BINARY_SEGMENTATION, task.kind is Kind.CLASSIFICATION
+    weights, sampler = config.loss.class_weights, config.data.sampler
+    _require(weights == "none" or not binary, "loss.class_weights", weights, f"none for {task.name}: it has one output")
+    _require(sampler == "shuffle" or whole, "data.sampler", sampler, f"shuffle for {task.name}: it segments")
     fits = config.trainer.precision != "16-mixed" or config.trainer.accelerator == "gpu"
     _require(fits, "trainer.precision", "16-mixed", "bf16-mixed or 32-true unless trainer.accelerator=gpu")
 

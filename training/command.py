@@ -9,6 +9,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from yaml import YAMLError
 
 from training.config import TrainingConfig, one_sentence, register_schema
 from training.errors import ConfigError, StoppedError, TrainingError
@@ -81,7 +82,7 @@ def own_options(words: Sequence[str], schema: type[Options]) -> tuple[Options, l
     try:
         merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(own))
         options = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(one_sentence(error)) from error
     assert isinstance(options, schema)  # noqa: S101 - the schema is that class
     return options, [word for word in words if word not in own]

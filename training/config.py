@@ -140,7 +140,8 @@ class TrainerConfig:
         accumulate: batches whose gradients make one step.
         clip_norm: largest gradient norm; 0 leaves it.
         ema_decay: of the average of the weights that is judged and kept; 0 keeps the last step's.
-        patience: epochs without a better validation score after which training stops; 0 never stops early.
+        patience: epochs without a better validation score after which training stops; 0 never stops early. The last
+            epoch's weights are kept, not the best one's.
     """
 
     epochs: int = 8

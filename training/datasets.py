@@ -102,8 +102,10 @@ class CropDataset(Dataset[Batch]):
         self.draws = _draws(samples, config.data.sampler)
         sides = [*config.trainer.early_px, config.trainer.crop_px]
         self.transforms = [build_augmentation(config.augmentation, side, self.seed, task.kind) for side in sides]
-        self.crops = config.trainer.epochs * config.trainer.crops_per_epoch
-        self.crops_per_epoch = config.trainer.crops_per_epoch
+        # What the processes cannot share evenly is left out, see `EpochSampler`.
+        devices = config.trainer.devices
+        self.crops_per_epoch = max(config.trainer.crops_per_epoch // devices, 1) * devices
+        self.crops = config.trainer.epochs * self.crops_per_epoch
 
     def __getitem__(self, index: int) -> Batch:
         """Return crop number `index`."""

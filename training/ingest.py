@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import MISSING
+from omegaconf import MISSING, OmegaConf
 
 from tasks import TaskSpec, get_task
 from training import deeplake_store
@@ -32,6 +32,7 @@ OnStep = Callable[[str, int, int], None]
 
 _FORMAT = 1
 """Raised whenever the same input gives another dataset."""
+_TASKS = Path(__file__).parent / "conf" / "task"
 _ON_DUPLICATES = ("report", "refuse", "drop")
 
 
@@ -45,7 +46,8 @@ class IngestConfig:
         source: its layout, a key of `training.sources.SOURCES`; recognised if null.
         to: the dataset to write; `build/data/<task>.deeplake` if null.
         tag: of the version; the next of v1, v2, … if null.
-        folds, seed: into how many groups the subjects are divided, and how classified ones are shuffled.
+        folds: into how many groups the subjects are divided; as the task's configuration says if null.
+        seed: how classified subjects are shuffled.
         on_duplicates: `report` them, `refuse` a set whose split they cross or whose labels they contradict, or `drop`.
     """
 
@@ -54,7 +56,7 @@ class IngestConfig:
     source: str | None = None
     to: str | None = None
     tag: str | None = None
-    folds: int = 5
+    folds: int | None = None
     seed: int = 0
     on_duplicates: str = "report"
 
@@ -62,6 +64,11 @@ class IngestConfig:
     def path(self) -> Path:
         """Return where the dataset lies."""
         return Path(self.to or f"build/data/{self.task}.deeplake")
+
+    @property
+    def fold_count(self) -> int:
+        """Return into how many groups the subjects are divided."""
+        return self.folds or int(OmegaConf.load(_TASKS / f"{self.task}.yaml").data.folds)
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ def _read(config: IngestConfig, on_step: OnStep | None) -> _Read:
     task, root = get_task(config.task), Path(config.root)
     source = recognised_source(root, task, config.source)
     reading = read_source(root, task, source, _step(on_step, "listing"))
-    asked = [_FORMAT, config.task, source, config.folds, config.seed, config.on_duplicates]
+    asked = [_FORMAT, config.task, source, config.fold_count, config.seed, config.on_duplicates]
     digest = hashlib.sha256(f"{asked} {assignment_digest(reading.samples)}".encode()).hexdigest()
     return _Read(reading, source, digest)
 
@@ -157,7 +164,7 @@ def _split(
     reading: Reading, task: TaskSpec, config: IngestConfig, on_step: OnStep | None
 ) -> tuple[list[Sample], list[Duplicate]]:
     """Assign folds and settle the duplicates. Who is dropped is dropped before the folds that are kept."""
-    samples = assign_folds(reading.samples, config.folds, config.seed)
+    samples = assign_folds(reading.samples, config.fold_count, config.seed)
     prints = [fingerprint(sample, task) for sample in counted(samples, _step(on_step, "looking for duplicates"))]
     duplicates = find_duplicates(prints)
     harmful = [pair for pair in duplicates if pair.crosses or pair.conflict]
@@ -169,7 +176,7 @@ def _split(
         )
     if config.on_duplicates == "drop" and (dropped := to_drop(duplicates)):
         kept = [replace(sample, fold=None) for sample in reading.samples if sample.name not in dropped]
-        samples = assign_folds(kept, config.folds, config.seed)
+        samples = assign_folds(kept, config.fold_count, config.seed)
     return samples, duplicates
 
 

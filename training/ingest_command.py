@@ -14,7 +14,7 @@ from training.errors import ConfigError, TrainingError
 from training.ingest import IngestConfig, Ingested, ingest, report_path, verify
 from training.sources import SOURCES
 
-USAGE = f"""usage: python -m training ingest task=… root=FOLDER [source=…] [to=…] [tag=…] [folds=5] [seed=0]
+USAGE = f"""usage: python -m training ingest task=… root=FOLDER [source=…] [to=…] [tag=…] [folds=…] [seed=0]
                                  [on_duplicates=report|refuse|drop]
        python -m training ingest task=… [to=…] --verify
 

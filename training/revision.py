@@ -5,6 +5,9 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+# What a training's result depends on beside this code.
+TOOLS = ("torch", "lightning", "albumentations", "numpy", "opencv-python-headless", "scikit-learn")
+
 
 def code_revision() -> str:
     """Return the git commit of this checkout, with `-dirty` if files differ from it; `unknown` outside a checkout."""

@@ -41,15 +41,29 @@ def assign_folds(samples: Sequence[Sample], folds: int, seed: int = 0) -> list[S
         DataError: fewer subjects or pictures of a class than folds, or folds only for some samples.
     """
     assigned = [sample for sample in samples if sample.fold is not None]
-    if len(assigned) == len(samples):
-        return list(samples)
-    if assigned:
+    if assigned and len(assigned) < len(samples):
         raise DataError(f"{len(samples) - len(assigned)} of {len(samples)} samples have no fold; ingest the data again")
+    if assigned:
+        return _checked(samples, folds)
+    # An official test part has folds of its own: who leaves it out finds the others divided as if it were not there.
+    parts = [[sample for sample in samples if bool(sample.held_out) is official] for official in (False, True)]
+    return [sample for part in parts if part for sample in _divided(part, folds, seed, of_test=part is parts[1])]
+
+
+def _checked(samples: Sequence[Sample], folds: int) -> list[Sample]:
+    found = 1 + max(sample.fold or 0 for sample in samples)
+    if found != folds:
+        raise DataError(f"the dataset was ingested with {found} folds; give data.folds={found}, or ingest it anew")
+    return list(samples)
+
+
+def _divided(samples: Sequence[Sample], folds: int, seed: int, *, of_test: bool) -> list[Sample]:
     ordered = sorted(samples, key=lambda sample: (sample.subject, sample.name))
     subjects = sorted({sample.subject for sample in ordered})
-    if not 2 <= folds <= len(subjects):
+    folds = min(folds, len(subjects)) if of_test else folds
+    if folds > len(subjects) or (folds < 2 and not of_test):
         raise DataError(f"data.folds={folds} does not fit {len(subjects)} subjects; give 2 to {len(subjects)}")
-    if all(sample.label is not None for sample in ordered):
+    if folds > 1 and all(sample.label is not None for sample in ordered):
         return _stratified(ordered, folds, seed)
     fold_of = {subject: index * folds // len(subjects) for index, subject in enumerate(subjects)}
     return [replace(sample, fold=fold_of[sample.subject]) for sample in ordered]

@@ -25,15 +25,13 @@ from training.gallery import PLOTS, Gallery
 from training.held_out import choose_held_out, keep_held_out
 from training.networks.summary import summarise
 from training.processes import train_in_processes
-from training.revision import code_revision, tool_versions
+from training.revision import TOOLS, code_revision, tool_versions
 from training.samples import Sample
 from training.serving_module import Calibration, ServingModule
 from training.sources import data_digest, read_samples
 from training.split import Split, assign_folds, split_by_fold
 from training.tracking import NoRun, Run, start_run
 from training.weights import ModelCard, save_card, save_weights
-
-_TOOLS = ("torch", "lightning", "albumentations", "numpy", "opencv-python-headless", "scikit-learn")
 
 
 def train(config: TrainingConfig, console: Console, *, parent_id: str = "") -> Path:
@@ -71,7 +69,8 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
     console.print(f"data: {_described(split)}")
     if rank == 0:
         _prepare_folder(folder)
-    run = start_run(config, config.task, parent_id=parent_id) if rank == 0 else NoRun()
+    digest = data_digest(samples)
+    run = start_run(config, config.task, data_digest=digest, parent_id=parent_id) if rank == 0 else NoRun()
     try:
         fitted = fit(config, get_task(config.task), split, folder, run, console)
         if fitted.is_main_process:
@@ -191,7 +190,7 @@ def _card(config: TrainingConfig, samples: Sequence[Sample], split: Split, outco
         gflops=round(summary.gflops, 3),
         run_id=run_id,
         code_revision=code_revision(),
-        versions=tool_versions(*_TOOLS),
+        versions=tool_versions(*TOOLS),
         config=asdict(config),
     )
 

@@ -1,8 +1,10 @@
 """A wrong key or value is an error before any data is read; every shipped configuration is valid."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from tasks import TASKS
 from training.check import check_config
@@ -96,3 +98,14 @@ def test_unknown_task_is_named() -> None:
     config.task = "vesels"
     with pytest.raises(ConfigError, match="vesels"):
         check_config(config)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("group", "name"), [pair for pair in GROUPS if pair[0] not in ("task", "trainer")])
+def test_chosen_file_of_a_group_wins_over_the_task(task: str, group: str, name: str) -> None:
+    """A task chooses files of groups and changes none of their values: `network=wnet` is the same W-Net for all."""
+    config = load_config([f"task={task}", "data.root=anywhere", f"{group}={name}"])
+    chosen = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+    assert isinstance(chosen, dict)
+    found = asdict(getattr(config, group))
+    assert {key: found[key] for key in chosen} == chosen

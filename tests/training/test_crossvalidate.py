@@ -75,9 +75,20 @@ def test_folds_are_nested_runs(done: Path) -> None:
     assert parent.data.metrics["pooled_accuracy"] == pytest.approx(result(done)["metrics"]["accuracy"])
 
 
-def test_finished_folds_are_kept_and_changed_ones_trained_anew(
+def test_folds_of_another_configuration_are_refused_and_kept(
     done: Path, tiny_eyes: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = {path: path.stat().st_mtime_ns for path in done.glob("fold_*/model.safetensors")}
+    assert main(["crossvalidate", *words(tiny_eyes, done, "trainer.epochs=2")]) != 0
+    assert "begun with other trainer" in capsys.readouterr().out
+    assert main(["crossvalidate", *words(tiny_eyes, done, "data.folds=4")]) != 0
+    assert "begun with other data, data_digest" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert main(["crossvalidate", *words(tiny_eyes, done, "evaluation.resamples=50", "trainer.threads=1")]) == 0
+    assert capsys.readouterr().out.count("kept from an earlier call") == 3
+
+
+def test_finished_folds_are_kept(done: Path, tiny_eyes: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in done.glob("fold_*/model.safetensors")}
     expected = result(done)
     assert main(["crossvalidate", *words(tiny_eyes, done)]) == 0
@@ -131,5 +142,20 @@ def test_other_settings_are_another_fold(tiny_eyes: Path, tmp_path: Path) -> Non
     first = load_config(words(tiny_eyes, tmp_path))
     same = load_config([*words(tiny_eyes, tmp_path), "tracking=none", f"out={tmp_path}/elsewhere"])
     other = load_config([*words(tiny_eyes, tmp_path), "seed=1"])
-    assert crossvalidation._identity(first) == crossvalidation._identity(same)
-    assert crossvalidation._identity(first) != crossvalidation._identity(other)
+    assert crossvalidation._identity(first, "a") == crossvalidation._identity(same, "a")
+    assert crossvalidation._identity(first, "a") != crossvalidation._identity(other, "a")
+    assert crossvalidation._identity(first, "a") != crossvalidation._identity(first, "b"), "other folds"
+
+
+def test_folds_of_separate_calls_are_added_up(
+    tiny_eyes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["crossvalidate", *words(tiny_eyes, tmp_path, "tracking=none")]
+    assert main([*call, "only=[2]"]) == 0
+    assert not (tmp_path / "crossvalidation.json").exists(), "two folds are missing"
+    assert main([*call, "only=[0,1]"]) == 0
+    capsys.readouterr()
+    assert main(call) == 0
+    assert capsys.readouterr().out.count("kept from an earlier call") == 3
+    assert [fold["fold"] for fold in result(tmp_path)["folds"]] == [0, 1, 2]
+    assert main([*call, "only=[3]"]) != 0

@@ -71,6 +71,8 @@ def test_vessels_report_and_pictures(synthetic: Path, tmp_path: Path, capsys: py
     # One eye of each of four people was trained on; the other eye is no stranger.
     model = save_model(tmp_path / "model", "vessels", [sample.digest for sample in samples[:8:2]])
     out = tmp_path / "out"
+    out.mkdir()
+    (out / "holiday.jpg").write_bytes(b"somebody's own picture")
     words = ["task=vessels", f"root={synthetic}", f"model={model}", f"out={out}", "resamples=50"]
     report = evaluate(capsys, *words)
     assert report["data"]["pictures"] == 4
@@ -82,7 +84,8 @@ def test_vessels_report_and_pictures(synthetic: Path, tmp_path: Path, capsys: py
     written = json.loads((out / "metrics.json").read_text())
     assert [row["subject"] for row in written["per_image"]] == [sample.subject for sample in samples[8:]]
     assert {key: written[key] for key in report} == report
-    drawn = {path.name for path in out.iterdir()} - {"metrics.json"}
+    drawn = {path.name for path in out.iterdir()} - {"metrics.json", "holiday.jpg"}
+    assert (out / "holiday.jpg").is_file()
     curves = {"reliability.png", "confusion_matrix.png", "roc_curve.png", "precision_recall_curve.png"}
     assert drawn == curves | {"worst.jpg", "median.jpg", "best.jpg"}
     everyone = evaluate(capsys, *words, "subjects=all", "resamples=0", "tta=true")

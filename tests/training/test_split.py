@@ -78,9 +78,21 @@ def test_folds_repeat_whatever_the_order(samples: list[Sample]) -> None:
 
 def test_folds_that_are_there_stay() -> None:
     given = [replace(sample("b", "1"), fold=1), replace(sample("a", "2"), fold=0)]
-    assert assign_folds(given, 5) == given
+    assert assign_folds(given, 2) == given
+    with pytest.raises(DataError, match="ingested with 2 folds"):
+        assign_folds(given, 5)
     with pytest.raises(DataError, match="1 of 2 samples have no fold"):
         assign_folds([given[0], sample("c", "3")], 2)
+
+
+def test_official_test_part_does_not_move_the_others() -> None:
+    """Stored with their test part or read without it, the others are divided alike."""
+    others = [sample(f"train{n}", f"{n + 21}", held_out=False) for n in range(20)]
+    test = [sample(f"test{n}", f"{n + 1:02d}", held_out=True) for n in range(20)]
+    together = {item.name: item.fold for item in assign_folds([*test, *others], 5)}
+    alone = {item.name: item.fold for item in assign_folds(others, 5)}
+    assert {name: together[name] for name in alone} == alone
+    assert Counter(alone.values()) == dict.fromkeys(range(5), 4)
 
 
 def test_classes_are_spread_over_the_folds() -> None:

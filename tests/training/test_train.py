@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def test_run_leaves_everything_that_later_stages_need(stages: Stages) -> None:
     card = load_card(stages.model)
     assert {"dice", "roc_auc", "accuracy", "sensitivity", "specificity", "full_frame_dice"} <= set(card.metrics)
-    assert card.metrics["roc_auc"] > 0.75, "even seconds of training must find something"
+    assert card.metrics["roc_auc"] > 0.7, "even seconds of training must find something"
     assert card.run_id
     assert card.network["name"] == "unet"
     assert 0 < card.calibration["threshold"] < 1

@@ -47,8 +47,8 @@ def evaluate(
     """
     module.eval()
     for sample in samples:
-        labelled = sample.read()
         try:
+            labelled = sample.read()
             answered = answer(module, labelled.encoded, task, tta=tta)
         except ImageError as error:
             raise DataError(f"picture {sample.name} cannot be judged: {error}") from error

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from tasks import Kind, UnknownTaskError, get_task
 from training.errors import ConfigError
@@ -50,7 +51,7 @@ def read_options(words: list[str]) -> EvaluationOptions:
     try:
         given = OmegaConf.from_dotlist(words)
         options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationOptions), given))
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, YAMLError) as error:
         keys = ", ".join(vars(EvaluationOptions()))
         raise ConfigError(f"{str(error).splitlines()[0]}; the keys are: {keys}") from error
     assert isinstance(options, EvaluationOptions)  # noqa: S101 - the schema is that class

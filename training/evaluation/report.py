@@ -20,6 +20,7 @@ from training.evaluation.tally import Judgement
 from training.serving_module import ServingModule
 
 METRICS_FILE = "metrics.json"
+_PICTURES = ("worst.jpg", "median.jpg", "best.jpg")
 
 
 def command_of(words: Sequence[str]) -> str:
@@ -58,8 +59,8 @@ def write_files(
 ) -> None:
     """Write metrics.json with a row a picture, the plots, and the pictures that show what the figures mean."""
     folder.mkdir(parents=True, exist_ok=True)
-    for old in (*folder.glob("*.jpg"), *folder.glob("*.png")):
-        old.unlink()  # pictures of an earlier call would pass for this one's
+    for name in _PICTURES:
+        (folder / name).unlink(missing_ok=True)  # pictures of an earlier call would pass for this one's
     draw_plots(judged, task, folder)
     if task.kind is Kind.CLASSIFICATION:
         _save_mistakes(judged, module, task, options, folder)

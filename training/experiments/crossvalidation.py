@@ -1,11 +1,10 @@
 """`python -m training crossvalidate`: every subject is judged once, by a network that never saw it."""
 
 import json
-import shutil
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,12 @@ from training.checkpoints import newest_checkpoint
 from training.command import as_typed, exit_status, load_config, own_options
 from training.config import TrainingConfig
 from training.errors import ConfigError, StoppedError, TrainingError
-from training.evaluation import evaluate
+from training.evaluation import evaluate, pooled_metrics
 from training.experiments.folds import FoldResult, judge_baseline, spread_table, summary
 from training.fitting import check_devices
 from training.sources import data_digest
 from training.split import split_by_fold
+from training.stored_rows import assignment_digest
 from training.tracking import Run, start_run
 from training.train import main_metric, read_split, train
 from training.weights import load_card, load_serving_module
@@ -38,9 +38,12 @@ class CrossvalidationOptions:
 
     Attributes:
         baseline: whether the colour baseline of the task is judged on the same folds.
+        only: folds to train; empty for all. Calls with different ones may run side by side, also on several machines
+            that share `out`; a last call without `only` keeps their folds and adds the figures up.
     """
 
     baseline: bool = False
+    only: list[int] = field(default_factory=list)
 
 
 def run_crossvalidate(words: list[str], console: Console) -> int:
@@ -55,7 +58,7 @@ def run_crossvalidate(words: list[str], console: Console) -> int:
 
 
 def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, command: str, console: Console) -> Path:
-    """Train and judge once a fold, and return the JSON with all figures, `<out>/crossvalidation.json`.
+    """Train and judge once a fold, and return the JSON with all figures, or with `only` the folder of the folds.
 
     Subjects that the publisher keeps for testing are left out. Folds that are finished, by the same configuration on
     the same data, are kept; one that was interrupted goes on from its checkpoint.
@@ -66,9 +69,9 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
     """
     config = _checked(config, options)
     samples, _ = read_split(config)
-    folds = sorted({sample.fold for sample in samples if sample.fold is not None})
-    out, digest = Path(config.out), data_digest(samples)
-    run = _parent(config, out)
+    folds = _chosen(sorted({sample.fold for sample in samples if sample.fold is not None}), options.only)
+    out, digest = Path(config.out), assignment_digest(samples)
+    run = _parent(config, out, data_digest(samples))
     results, trained, began_s = [], 0, time.monotonic()
     try:
         for place, fold in enumerate(folds):
@@ -79,11 +82,18 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
                 trained += 1
                 left_s = (time.monotonic() - began_s) / trained * (len(folds) - place - 1)
                 _report(place, len(folds), results[-1], config, left_s, console)
-        document = _document(config, options, command, results, digest, console)
+        document = None if options.only else _document(config, options, command, results, digest, console)
     except BaseException as error:
         run.abandon()
         raise _stopped(error, len(results), folds, out) from error
-    path = out / RESULT
+    if document is None:
+        run.finish(succeeded=True)
+        console.print(f"folds {', '.join(map(str, folds))} are in {out}; the same call without only= adds all folds up")
+        return out
+    return _record(document, run, out / RESULT, config, console)
+
+
+def _record(document: dict[str, Any], run: Run, path: Path, config: TrainingConfig, console: Console) -> Path:
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     run.log_metrics({f"pooled_{name}": value for name, value in document["metrics"].items() if value is not None})
     run.log_file(path)
@@ -91,6 +101,15 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
     console.print(spread_table(document, get_task(config.task)))
     console.print(f"all figures: {path}", markup=False)
     return path
+
+
+def _chosen(folds: list[int], only: Sequence[int]) -> list[int]:
+    strangers = sorted(set(only) - set(folds))
+    if strangers:
+        raise ConfigError(
+            f"only={list(only)}: there is no fold {strangers[0]}; the folds are {folds[0]} to {folds[-1]}"
+        )
+    return [fold for fold in folds if fold in only] if only else folds
 
 
 def _checked(config: TrainingConfig, options: CrossvalidationOptions) -> TrainingConfig:
@@ -111,12 +130,12 @@ def _fold_config(config: TrainingConfig, fold: int) -> TrainingConfig:
     return replace(config, data=data, tracking=tracking, out=str(Path(config.out) / f"fold_{fold}"))
 
 
-def _parent(config: TrainingConfig, out: Path) -> Run:
+def _parent(config: TrainingConfig, out: Path, digest: str) -> Run:
     """Return the run that all folds belong to, the same one after an interruption."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         known = (out / _RUN).read_text() if (out / _RUN).is_file() else ""
-        run = start_run(config, f"{config.task} crossvalidation", run_id=known)
+        run = start_run(config, f"{config.task} crossvalidation", data_digest=digest, run_id=known)
         (out / _RUN).write_text(run.run_id)
     except OSError as error:
         raise TrainingError(f"the folder {out} cannot be written ({error}); name another one with out=") from error
@@ -126,26 +145,40 @@ def _parent(config: TrainingConfig, out: Path) -> Run:
 def _train_fold(config: TrainingConfig, digest: str, run: Run, console: Console) -> bool:
     """Train a fold that is not there yet, and return whether it was."""
     folder = Path(config.out)
-    started, described = folder / _STARTED, {"data_digest": digest, "config": _identity(config)}
-    same = started.is_file() and json.loads(started.read_text()) == described
-    if same and _is_finished(folder):
+    if (folder / _STARTED).is_file():
+        _require_same(folder, _identity(config, digest))
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _STARTED).write_text(json.dumps(_identity(config, digest)))
+    if _is_finished(folder):
         console.print(f"fold {config.data.held_out_fold}: kept from an earlier call", markup=False)
         return True
-    checkpoint = newest_checkpoint(folder) if same else None
-    if not same:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        started.write_text(json.dumps(described))
+    checkpoint = newest_checkpoint(folder)
     train(replace(config, resume=None if checkpoint is None else str(folder)), console, parent_id=run.run_id)
     return False
 
 
-def _identity(config: TrainingConfig) -> dict[str, Any]:
-    """Return what decides a fold's result."""
+def _identity(config: TrainingConfig, digest: str) -> dict[str, Any]:
+    """Return what decides a fold's weights: the split data and the configuration without places and speed."""
     fields = asdict(config)
-    for name in ("out", "resume", "tracking"):
+    for name in ("out", "resume", "tracking", "evaluation"):
         del fields[name]
-    return dict(json.loads(json.dumps(fields)))
+    for group, name in (("data", "root"), ("data", "source"), ("trainer", "workers"), ("trainer", "threads")):
+        del fields[group][name]
+    return dict(json.loads(json.dumps({"data_digest": digest, **fields})))
+
+
+def _require_same(folder: Path, identity: dict[str, Any]) -> None:
+    """Refuse to go on with a fold of other data or of another configuration; hours of training are not thrown away."""
+    try:
+        found = json.loads((folder / _STARTED).read_text())
+    except ValueError:
+        found = {}
+    differing = sorted(name for name in identity if not isinstance(found, dict) or found.get(name) != identity[name])
+    if differing:
+        raise ConfigError(
+            f"{folder} was begun with other {', '.join(differing)}; give another out=, or remove that folder"
+        )
 
 
 def _is_finished(folder: Path) -> bool:
@@ -159,11 +192,11 @@ def _is_finished(folder: Path) -> bool:
 def _judged(config: TrainingConfig, fold: int, console: Console) -> FoldResult:
     """Judge a fold by the weights on disk, which are what a kept fold has as well."""
     task = get_task(config.task)
-    module, card = load_serving_module(Path(config.out))
+    module, _ = load_serving_module(Path(config.out))
     _, split = read_split(config)
     with console.status(f"judging fold {fold}"):
         judged = [item.judgement() for item in evaluate(module, split.held_out, task, tta=config.evaluation.tta)]
-    return FoldResult(fold, judged, card.metrics)
+    return FoldResult(fold, judged, pooled_metrics(judged, task))
 
 
 def _report(

@@ -28,6 +28,7 @@ from training.fitting import check_devices, fit
 from training.module import VALIDATION_SCORES
 from training.sources import data_digest
 from training.split import Split
+from training.stored_rows import assignment_digest
 from training.tracking import Run, start_run
 from training.train import read_split
 
@@ -86,9 +87,9 @@ def tune(overrides: list[str], options: TuningOptions, console: Console) -> Path
     task, out = get_task(config.task), Path(config.out)
     space = read_space(Path(options.search) if options.search else FOLDER / f"{task.name}.yaml")
     samples, split = read_split(config)
-    study = _open_study(config, options, space, data_digest(samples), out)
-    run = start_run(config, f"{task.name} tuning")
-    search = _Search(overrides, options, space, split, task, out, run, console)
+    study = _open_study(config, options, space, assignment_digest(samples), out)
+    run = start_run(config, f"{task.name} tuning", data_digest=data_digest(samples))
+    search = _Search(overrides, options, space, split, task, out, run, data_digest(samples), console)
     try:
         search.go_on(study)
     except optuna.exceptions.OptunaError as error:
@@ -182,6 +183,7 @@ class _Search:
     task: TaskSpec
     out: Path
     run: Run
+    data_digest: str
     console: Console
 
     def go_on(self, study: optuna.Study) -> None:
@@ -251,7 +253,7 @@ class _Search:
         config = replace(load_config(words), out=str(folder))
         check_config(config)
         folder.mkdir(exist_ok=True)
-        run = start_run(config, f"trial {trial.number + 1}", parent_id=self.run.run_id)
+        run = start_run(config, f"trial {trial.number + 1}", data_digest=self.data_digest, parent_id=self.run.run_id)
         succeeded = False
         try:
             stop = _StopWhatFallsBehind(trial, VALIDATION_SCORES[self.task.kind])

@@ -34,7 +34,7 @@ def build_smp(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     try:
         import segmentation_models_pytorch as smp  # noqa: PLC0415 - an optional extra
     except ImportError as error:
-        raise ConfigError("network=smp needs the extra: pip install 'fovea[smp]'") from error
+        raise ConfigError("network=smp needs the extra: pip install -e '.[smp]'") from error
     try:
         network = smp.create_model(
             config.architecture, config.encoder, encoder_weights=None, in_channels=3, classes=task.outputs

@@ -21,7 +21,7 @@ from training.weights import ModelCard
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 _LOADER = "training.tracking.pyfunc"
-_LEFT_OUT = shutil.ignore_patterns("*.ckpt", "*.partial")
+_KEPT = ("model.json", "model.safetensors", "history.json", "evaluation.json", "plots", "held_out")
 
 
 def registered_name(task: str) -> str:
@@ -66,7 +66,13 @@ def _dataset(card: ModelCard) -> Dataset:
 def _laid_out(card: ModelCard, folder: Path, scratch: Path, model_id: str, run_id: str) -> Path:
     """Return a folder as MLflow wants it: the file MLmodel and, beside it, the model folder."""
     root = scratch / "model"
-    shutil.copytree(folder, root / "data", ignore=_LEFT_OUT)
+    # By name: a model folder may hold other runs, the folds of a cross-validation or the trials of a search.
+    (root / "data").mkdir(parents=True)
+    for name in _KEPT:
+        if (folder / name).is_dir():
+            shutil.copytree(folder / name, root / "data" / name)
+        elif (folder / name).is_file():
+            shutil.copyfile(folder / name, root / "data" / name)
     described = Model(run_id=run_id, model_id=model_id, signature=signature(get_task(card.task)))
     described.add_flavor("python_function", loader_module=_LOADER, data="data", env={})
     described.save(str(root / "MLmodel"))

@@ -16,7 +16,7 @@ from training.weights import ModelCard
 try:
     import wandb
 except ImportError as missing:
-    raise TrainingError("tracking=wandb needs the extra: pip install 'fovea[wandb]'") from missing
+    raise TrainingError("tracking=wandb needs the extra: pip install -e '.[wandb]'") from missing
 
 _PICTURES = {".png", ".jpg"}
 
