@@ -191,6 +191,15 @@ def test_processor_that_is_not_there(tiny_vessels: Path, tmp_path: Path, capsys:
     assert "this machine has 0 GPUs" in said
 
 
+@pytest.fixture
+def hearing_ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a fresh process hears it, whatever the tests before this one left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hearing_ctrl_c")
 def test_interrupted_while_judging(
     tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,7 +197,7 @@ def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "wandb", None)
     monkeypatch.delitem(sys.modules, "training.tracking.wandb_run", raising=False)
     config = TrainingConfig(tracking=TrackingConfig(name="wandb", folder=str(tmp_path)))
-    with pytest.raises(TrainingError, match=r"fovea\[wandb\]"):
+    with pytest.raises(TrainingError, match=r"pip install -e '\.\[wandb\]'"):
         start_run(config, "run")
 
 
