@@ -1,7 +1,6 @@
 """`python -m training card`: a shipped weight's page in the documentation, made of files that other commands wrote."""
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from training.errors import ConfigError, TrainingError
 from training.evaluation.report import METRICS_FILE
 from training.sources import SOURCES
 from training.weights import ModelCard, load_card
+from training.words import as_typed
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
 # Sets whose pictures may be shown, with attribution. A set that is not here is never copied, whatever its layout.
@@ -130,7 +130,7 @@ class CardOptions:
 def run_card(words: list[str], console: Console) -> int:
     """Write a model card as told and return the exit status: 0 done, 1 could not be done, 2 wrong call."""
     try:
-        page = write_card(_read_options(words), "python -m training card " + " ".join(map(shlex.quote, words)))
+        page = write_card(_read_options(words), as_typed("card", words))
     except (TrainingError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 2 if isinstance(error, ConfigError) else 1

@@ -1,21 +1,16 @@
-"""From words to typed configurations, and from errors to an exit status: what every command here shares."""
+"""From words to a run's typed configuration, and from errors to an exit status."""
 
-import shlex
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from hydra import compose, initialize_config_module
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
-from yaml import YAMLError
 
 from training.config import TrainingConfig, one_sentence, register_schema
 from training.errors import ConfigError, StoppedError, TrainingError
 from training.train import train
-
-Options = TypeVar("Options")
 
 
 def run_training(words: list[str], console: Console) -> int:
@@ -69,37 +64,3 @@ def load_config(overrides: Sequence[str]) -> TrainingConfig:
         raise ConfigError(one_sentence(error)) from error
     assert isinstance(config, TrainingConfig)  # noqa: S101 - the schema is that class
     return config
-
-
-def own_options(words: Sequence[str], schema: type[Options]) -> tuple[Options, list[str]]:
-    """Return a command's own options, a dataclass, and the words that are not about them.
-
-    Raises:
-        ConfigError: a value of the wrong type.
-    """
-    keys = vars(schema()).keys()
-    own = [word for word in words if word.partition("=")[0] in keys]
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(own))
-        options = OmegaConf.to_object(merged)
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise ConfigError(one_sentence(error)) from error
-    assert isinstance(options, schema)  # noqa: S101 - the schema is that class
-    return options, [word for word in words if word not in own]
-
-
-def only_options(words: Sequence[str], schema: type[Options]) -> Options:
-    """Return the options of a command that takes no others.
-
-    Raises:
-        ConfigError: a key that it does not have, or a value of the wrong type.
-    """
-    options, others = own_options(words, schema)
-    if others:
-        raise ConfigError(f"{others[0]!r} is not understood; the keys are: {', '.join(vars(schema()))}")
-    return options
-
-
-def as_typed(command: str, words: Sequence[str]) -> str:
-    """Return a call of this package as it is typed in a shell."""
-    return shlex.join(["python", "-m", "training", *([command] if command else []), *words])

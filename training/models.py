@@ -6,11 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks import UnknownTaskError, get_task
-from training.command import exit_status, only_options
+from training.command import exit_status
 from training.config import TrackingConfig
 from training.errors import ConfigError
 from training.train import main_metric
 from training.weights import ship
+from training.words import only_options
 
 
 @dataclass

@@ -14,12 +14,13 @@ from training.errors import ConfigError, DataError, TrainingError
 from training.evaluation.judging import evaluate
 from training.evaluation.normalising import normalised
 from training.evaluation.options import EvaluationOptions, read_options
-from training.evaluation.report import command_of, report_of, write_files
+from training.evaluation.report import report_of, write_files
 from training.evaluation.tally import Judgement
 from training.samples import Sample
 from training.serving_module import ServingModule
 from training.sources import data_digest, read_samples, recognised_source
 from training.weights import ModelCard, load_serving_module
+from training.words import as_typed
 
 
 def run_evaluate(words: list[str], console: Console) -> int:
@@ -30,7 +31,7 @@ def run_evaluate(words: list[str], console: Console) -> int:
         console: for progress and errors; on standard error, because standard output is the JSON's alone.
     """
     try:
-        report = evaluate_model(read_options(words), command_of(words), console)
+        report = evaluate_model(read_options(words), as_typed("evaluate", words), console)
     except KeyboardInterrupt:
         console.print("interrupted; nothing was written")
         return 130

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,6 @@ from training.serving_module import ServingModule
 
 METRICS_FILE = "metrics.json"
 _PICTURES = ("worst.jpg", "median.jpg", "best.jpg")
-
-
-def command_of(words: Sequence[str]) -> str:
-    """Return the call that made the figures, as it is typed."""
-    return "python -m training evaluate " + " ".join(shlex.quote(word) for word in words)
 
 
 def report_of(judged: Sequence[Judgement], task: TaskSpec, options: EvaluationOptions) -> dict[str, Any]:

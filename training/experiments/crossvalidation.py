@@ -14,7 +14,7 @@ from tasks import get_task
 from training.baselines import has_baseline
 from training.check import check_config
 from training.checkpoints import newest_checkpoint
-from training.command import as_typed, exit_status, load_config, own_options
+from training.command import exit_status, load_config
 from training.config import TrainingConfig
 from training.errors import ConfigError, StoppedError, TrainingError
 from training.evaluation import evaluate, pooled_metrics
@@ -26,6 +26,7 @@ from training.stored_rows import assignment_digest
 from training.tracking import Run, start_run
 from training.train import main_metric, read_split, train
 from training.weights import load_card, load_serving_module
+from training.words import as_typed, own_options
 
 RESULT = "crossvalidation.json"
 _STARTED = "started.json"

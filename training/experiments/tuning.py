@@ -20,7 +20,7 @@ from rich.table import Table
 
 from tasks import TaskSpec, get_task
 from training.check import check_config
-from training.command import as_typed, exit_status, load_config, own_options
+from training.command import exit_status, load_config
 from training.config import TrainingConfig
 from training.errors import ConfigError, DivergedError, StoppedError, TrainingError
 from training.experiments.search_space import FOLDER, SearchSpace, read_space
@@ -31,6 +31,7 @@ from training.split import Split
 from training.stored_rows import assignment_digest
 from training.tracking import Run, start_run
 from training.train import read_split
+from training.words import as_typed, own_options
 
 RESULT = "tuning.json"
 DATABASE = "study.db"
