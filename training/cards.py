@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from PIL import Image
 from rich.console import Console
-from yaml import YAMLError
 
 from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.errors import ConfigError, TrainingError
 from training.evaluation.report import METRICS_FILE
 from training.sources import SOURCES
 from training.weights import ModelCard, load_card
-from training.words import as_typed
+from training.words import as_typed, only_options
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
 # Sets whose pictures may be shown, with attribution. A set that is not here is never copied, whatever its layout.
@@ -149,7 +146,7 @@ def write_card(options: CardOptions, command: str) -> Path:
     model = options.model or f"weights/{task.name}"
     card = load_card(Path(model))
     path = Path(options.evaluation or f"build/evaluation/{task.name}/{METRICS_FILE}")
-    evaluation = _read_evaluation(path, card)
+    evaluation = _read_evaluation(path, card, normalise="none")
     page = Path(options.out or f"docs/models/{task.name}.md")
     if options.pictures:
         _check_pictures(task, evaluation["data"]["source"])
@@ -166,7 +163,7 @@ def write_card(options: CardOptions, command: str) -> Path:
 
 
 def _context(task: TaskSpec, card: ModelCard, evaluation: dict[str, Any], options: CardOptions) -> dict[str, Any]:
-    folds = _read_json(Path(options.crossvalidation)) if options.crossvalidation else None
+    folds = _read_folds(Path(options.crossvalidation), card) if options.crossvalidation else None
     if task.name == "eye_disease":
         _check_source_is_told(folds, options)
     return {
@@ -204,7 +201,11 @@ def _sections(
         )
     if options.normalised:
         note = "The same weights and pictures, after colour, contrast, aspect and aperture were made equal."
-        removed = _read_evaluation(Path(options.normalised), card)
+        removed = _read_evaluation(Path(options.normalised), card, normalise="colour_and_framing")
+        if removed["data"]["digest"] != evaluation["data"]["digest"]:
+            raise CardError(
+                f"{options.normalised} judges other pictures than the evaluation; run both on the same root"
+            )
         sections.append(_section("What remains without colour and framing", removed, task, note))
     return sections
 
@@ -236,12 +237,22 @@ def _number(value: float | None) -> str:
     return "not defined" if value is None else f"{value:.4f}"
 
 
-def _read_evaluation(path: Path, card: ModelCard) -> dict[str, Any]:
+def _read_evaluation(path: Path, card: ModelCard, *, normalise: str) -> dict[str, Any]:
     evaluation = _read_json(path)
+    if evaluation.get("normalise", "none") != normalise:
+        raise CardError(f"{path} was judged with normalise={evaluation.get('normalise')}; give one of {normalise}")
     judged = evaluation.get("model", {}).get("weights_sha256")
     if judged != card.weights_sha256:
         raise CardError(f"{path} judges other weights ({str(judged)[:16]}…) than the model's; run evaluate again")
     return evaluation
+
+
+def _read_folds(path: Path, card: ModelCard) -> dict[str, Any]:
+    """Return a cross-validation of what is shipped: of another task or network it would only mislead."""
+    folds = _read_json(path)
+    if folds.get("task") != card.task or folds.get("config", {}).get("network") != card.network:
+        raise CardError(f"{path} cross-validates another task or network than the model's; run crossvalidate again")
+    return folds
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -297,12 +308,9 @@ def _render(context: dict[str, Any]) -> str:
 
 
 def _read_options(words: Sequence[str]) -> CardOptions:
-    keys = ", ".join(vars(CardOptions()))
+    options = only_options(words, CardOptions)
     try:
-        given = OmegaConf.from_dotlist(list(words))
-        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(CardOptions), given))
-        assert isinstance(options, CardOptions)  # noqa: S101 - the schema is that class
         get_task(options.task)
-    except (OmegaConfBaseException, UnknownTaskError, YAMLError) as error:
-        raise ConfigError(f"{str(error).splitlines()[0]}; the keys are: {keys}") from error
+    except UnknownTaskError as error:
+        raise ConfigError(str(error)) from error
     return options

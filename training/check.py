@@ -22,6 +22,7 @@ _CHOICES = {
 _RANGES: dict[str, tuple[float, float | None]] = {
     "data.folds": (2, None),
     "data.validation_share": (0, 0.9),
+    "data.memory_mb": (0, None),
     "network.dropout": (0, 0.99),
     "loss.dice_weight": (0, 1),
     "loss.cldice_weight": (0, 1),

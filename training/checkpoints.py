@@ -14,6 +14,8 @@ from training.samples import Sample
 
 CHECKPOINT = "checkpoint.ckpt"
 INTERRUPTED = "interrupted.ckpt"
+# Of the epoch with the best validation score; only where early stopping watches it.
+BEST = "best.ckpt"
 ORIGIN = "fovea"
 
 

@@ -29,6 +29,7 @@ class DataConfig:
     official_test: str = "held_out"
     validation_share: float = 0.1
     sampler: str = "shuffle"
+    memory_mb: int = 8000
 
 
 @dataclass
@@ -140,8 +141,8 @@ class TrainerConfig:
         accumulate: batches whose gradients make one step.
         clip_norm: largest gradient norm; 0 leaves it.
         ema_decay: of the average of the weights that is judged and kept; 0 keeps the last step's.
-        patience: epochs without a better validation score after which training stops; 0 never stops early. The last
-            epoch's weights are kept, not the best one's.
+        patience: epochs without a better validation score after which training stops, with the best epoch's weights;
+            0 trains to the end and keeps the last ones.
     """
 
     epochs: int = 8

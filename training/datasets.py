@@ -1,7 +1,6 @@
-"""Pictures as the network takes them: fitted once, kept in memory, cropped anew for every step."""
+"""What training steps see: random augmented crops of the fitted pictures, in an order that a resumed run repeats."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,83 +9,11 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from tasks import Kind, TaskSpec
-from tasks.errors import ImageError
-from tasks.imaging import fit
-from tasks.processing import NetworkInput, preprocess
 from training.augmentation import build_augmentation
 from training.config import TrainingConfig
-from training.errors import DataError
-from training.samples import Labelled, Sample
+from training.fitted import FittedSample
 
-Plane = npt.NDArray[np.uint8]
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class FittedSample:
-    """A labelled picture at the network's size.
-
-    Attributes:
-        pixels: uint8 (size_px, size_px, 3), RGB.
-        target: uint8 (size_px, size_px). Binary: 0–255 is the share of the pixel that is foreground. Semantic: index of
-            the network's output. Classification: unused.
-        weight: uint8 (size_px, size_px), 0–255; where a pixel counts.
-        label: index of the network's output, of a classification.
-    """
-
-    pixels: Plane
-    target: Plane
-    weight: Plane
-    label: int = 0
-
-
-def fit_sample(sample: Sample, task: TaskSpec) -> FittedSample:
-    """Fit a sample's picture and masks exactly as serving fits the picture.
-
-    Raises:
-        DataError: an unreadable file, or a mask of another size than its picture.
-    """
-    labelled = sample.read()
-    try:
-        fitted = preprocess(labelled.encoded, task)
-    except ImageError as error:
-        raise DataError(f"picture {sample.name} cannot be used: {error}") from error
-    if task.kind is Kind.CLASSIFICATION:
-        view = fitted.field_of_view * np.uint8(255)
-        return FittedSample(fitted.pixels, view, view, sample.label or 0)
-    mask = _fitting(labelled.mask, fitted, sample, "mask")
-    weight = _weight(labelled, fitted, sample, task)
-    if task.kind is Kind.BINARY_SEGMENTATION:
-        return FittedSample(fitted.pixels, _shares(mask, fitted, task), weight)
-    classes = fit(mask, fitted.geometry, task.size_px, nearest=True)
-    if task.unlabeled:
-        # Index 0 is nobody's word; the network's outputs start at class 1.
-        weight = np.where(classes > 0, weight, 0).astype(np.uint8)
-        classes = np.maximum(classes, 1) - np.uint8(1)
-    return FittedSample(fitted.pixels, classes, weight)
-
-
-def _weight(labelled: Labelled, fitted: NetworkInput, sample: Sample, task: TaskSpec) -> Plane:
-    found = fitted.field_of_view * np.uint8(255)
-    if labelled.field_of_view is None:
-        return found
-    published = _shares(_fitting(labelled.field_of_view, fitted, sample, "field of view"), fitted, task)
-    # Serving answers inside the view that it finds itself: the rim between the two views must be learnt as well.
-    return np.maximum(published, found)
-
-
-def _shares(mask: npt.NDArray[np.generic], fitted: NetworkInput, task: TaskSpec) -> Plane:
-    return fit(np.where(mask, 255, 0).astype(np.uint8), fitted.geometry, task.size_px)
-
-
-def _fitting(
-    mask: npt.NDArray[np.uint8] | npt.NDArray[np.bool_] | None, fitted: NetworkInput, sample: Sample, what: str
-) -> npt.NDArray[np.uint8]:
-    size = (fitted.geometry.height_px, fitted.geometry.width_px)
-    if mask is None or mask.shape != size:
-        found = "missing" if mask is None else f"{mask.shape[0]} × {mask.shape[1]}"
-        raise DataError(f"the {what} of {sample.name} is {found} and its picture {size[0]} × {size[1]} pixels")
-    return mask.astype(np.uint8)
 
 
 class CropDataset(Dataset[Batch]):
@@ -99,7 +26,7 @@ class CropDataset(Dataset[Batch]):
         self.samples = samples
         self.kind = task.kind
         self.seed = config.seed
-        self.draws = _draws(samples, config.data.sampler)
+        self.draws = _draws(_labels(samples, task), config.data.sampler)
         sides = [*config.trainer.early_px, config.trainer.crop_px]
         self.transforms = [build_augmentation(config.augmentation, side, self.seed, task.kind) for side in sides]
         # What the processes cannot share evenly is left out, see `EpochSampler`.
@@ -208,11 +135,17 @@ def class_frequencies(samples: Sequence[FittedSample], task: TaskSpec) -> npt.ND
     return counts / max(int(counts.sum()), 1)
 
 
-def _draws(samples: Sequence[FittedSample], sampler: str) -> list[tuple[npt.NDArray[np.int64], int]]:
+def _labels(samples: Sequence[FittedSample], task: TaskSpec) -> npt.NDArray[np.int64]:
+    # Only a classification has them, and going through all pictures of a large set would fit each of them.
+    if task.kind is not Kind.CLASSIFICATION:
+        return np.zeros(len(samples), np.int64)
+    return np.array([sample.label for sample in samples])
+
+
+def _draws(labels: npt.NDArray[np.int64], sampler: str) -> list[tuple[npt.NDArray[np.int64], int]]:
     """Return the positions of every class and how many of them a lap shows; a lap is as long as the set."""
-    labels = np.array([sample.label for sample in samples])
     groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     power = {"shuffle": 1.0, "sqrt": 0.5, "balanced": 0.0}[sampler]
     shares = np.array([len(group) ** power for group in groups])
-    counts = np.maximum(np.rint(shares / shares.sum() * len(samples)), 1).astype(int)
+    counts = np.maximum(np.rint(shares / shares.sum() * len(labels)), 1).astype(int)
     return [(group, int(count)) for group, count in zip(groups, counts, strict=True)]

@@ -14,17 +14,17 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from rich.console import Console
 
 from tasks import TaskSpec
-from training.checkpoints import CHECKPOINT, INTERRUPTED, check_checkpoint, find_checkpoint, origin
+from training.checkpoints import BEST, CHECKPOINT, INTERRUPTED, check_checkpoint, find_checkpoint, origin
 from training.config import TrainerConfig, TrainingConfig
-from training.datasets import FittedSample, class_frequencies, fit_sample
+from training.datasets import class_frequencies
 from training.errors import ConfigError, StoppedError
 from training.failures import explained, kept
+from training.fitted import FittedPictures
 from training.loading import LoadingModule
 from training.module import VALIDATION_SCORES, TrainingModule
 from training.networks import build_network
 from training.networks.summary import summarise
 from training.progress import EpochProgress
-from training.samples import Sample
 from training.split import Split
 from training.stopping import StopBetweenSteps
 from training.tracking import Run
@@ -58,7 +58,10 @@ def fit(
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    loading = LoadingModule(_fit_all(split.train, task), _fit_all(split.validation, task), task, config)
+    train, validation = (
+        FittedPictures(group, task, config.data.memory_mb, console) for group in (split.train, split.validation)
+    )
+    loading = LoadingModule(train, validation, task, config)
     network = build_network(config.network, task)
     console.print(f"network: {config.network.name}, {summarise(network, task)}")
     module = TrainingModule(network, task, config, _class_weights(config, loading, task), _steps(config))
@@ -96,6 +99,8 @@ def _run(
     checkpoint, began_s = find_checkpoint(config.resume), time.time()
     if checkpoint is not None:
         check_checkpoint(checkpoint, module.state_dict(), module.origin)
+    elif trainer.is_global_zero:
+        (folder / BEST).unlink(missing_ok=True)
     try:
         with explained(folder, began_s, checkpoint, run.failures):
             trainer.fit(module, datamodule=loading, ckpt_path=checkpoint, weights_only=True)
@@ -105,16 +110,20 @@ def _run(
         raise StoppedError(number, kept(folder, began_s, checkpoint)) from stopped
     if stop.requested is not None:
         raise StoppedError(stop.requested, kept(folder, began_s, checkpoint))
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, EMAWeightAveraging):
-            # A finished run that is resumed takes no step, and Lightning then leaves the average aside.
-            callback.on_train_end(trainer, module)
+    _take_final_weights(trainer, module, config.trainer, folder)
     if trainer.is_global_zero:
         (folder / INTERRUPTED).unlink(missing_ok=True)
 
 
-def _fit_all(samples: Sequence[Sample], task: TaskSpec) -> list[FittedSample]:
-    return [fit_sample(sample, task) for sample in samples]
+def _take_final_weights(
+    trainer: lightning.Trainer, module: TrainingModule, config: TrainerConfig, folder: Path
+) -> None:
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, EMAWeightAveraging):
+            # A finished run that is resumed takes no step, and Lightning then leaves the average aside.
+            callback.on_train_end(trainer, module)
+    if config.patience and (folder / BEST).is_file():
+        module.load_state_dict(torch.load(folder / BEST, map_location="cpu", weights_only=True)["state_dict"])
 
 
 def _class_weights(config: TrainingConfig, loading: LoadingModule, task: TaskSpec) -> torch.Tensor | None:
@@ -157,12 +166,14 @@ def _trainer(config: TrainerConfig, run: Run, callbacks: list[Callback]) -> ligh
 
 
 def _callbacks(config: TrainingConfig, task: TaskSpec, folder: Path, *, validates: bool) -> list[Callback]:
-    """Return what averages, stops early and keeps; the one that keeps is last, so that it keeps what the others did."""
+    """Return what averages, stops early and keeps; what keeps the last state comes last and keeps the others' too."""
     callbacks: list[Callback] = []
     if config.trainer.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=config.trainer.ema_decay))
     if config.trainer.patience and validates:
         score = VALIDATION_SCORES[task.kind]
         callbacks.append(EarlyStopping(score, mode="max", patience=config.trainer.patience))
+        best = Path(BEST).stem
+        callbacks.append(ModelCheckpoint(folder, best, score, mode="max", enable_version_counter=False))
     callbacks.append(ModelCheckpoint(folder, filename=Path(CHECKPOINT).stem, enable_version_counter=False))
     return callbacks

@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tasks import TaskError
-from training.config import one_sentence
+from tasks import TaskError, UnknownTaskError
 from training.errors import ConfigError, TrainingError
 from training.ingest import IngestConfig, Ingested, ingest, report_path, verify
 from training.sources import SOURCES
+from training.words import only_options
 
 USAGE = f"""usage: python -m training ingest task=… root=FOLDER [source=…] [to=…] [tag=…] [folds=…] [seed=0]
                                  [on_duplicates=report|refuse|drop]
@@ -30,41 +28,17 @@ def run_ingest(words: list[str], console: Console) -> int:
         return 0 if words else 2
     verifying = "--verify" in words
     try:
-        config = parse([word for word in words if word != "--verify"])
+        config = only_options([word for word in words if word != "--verify"], IngestConfig)
         return _verify(config, console) if verifying else _ingest(config, console)
     except (TrainingError, TaskError) as error:
         console.print(f"error: {error}", style="red", markup=False)
-        return 1
+        return 2 if isinstance(error, ConfigError | UnknownTaskError) else 1
     except OSError as error:
         console.print(f"error: nothing was changed, the disk refused: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; nothing was changed")
         return 130
-
-
-def parse(words: list[str]) -> IngestConfig:
-    """Return the configuration of `key=value` words.
-
-    Raises:
-        ConfigError: a word without `=`, a key that does not exist, a value of the wrong type, or no task.
-    """
-    strangers = [word for word in words if "=" not in word]
-    if strangers:
-        raise ConfigError(f"{strangers[0]!r} is no key=value; `python -m training ingest --help` shows the keys")
-    given = dict(word.partition("=")[::2] for word in words)
-    try:
-        # Values are taken as they stand: a folder's name is no YAML.
-        merged = OmegaConf.merge(OmegaConf.structured(IngestConfig), OmegaConf.create(_without_null(given)))
-        config = OmegaConf.to_object(merged)
-    except OmegaConfBaseException as error:
-        raise ConfigError(one_sentence(error)) from error
-    assert isinstance(config, IngestConfig)  # noqa: S101 - the schema is that class
-    return config
-
-
-def _without_null(given: dict[str, str]) -> dict[str, str]:
-    return {key: value.strip("'\"") for key, value in given.items() if value not in ("", "null")}
 
 
 def _ingest(config: IngestConfig, console: Console) -> int:

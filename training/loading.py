@@ -9,7 +9,8 @@ from torch.utils.data import DataLoader
 
 from tasks import TaskSpec
 from training.config import TrainingConfig
-from training.datasets import Batch, CropDataset, EpochSampler, FittedSample, WholeDataset
+from training.datasets import Batch, CropDataset, EpochSampler, WholeDataset
+from training.fitted import FittedSample
 
 
 class LoadingModule(lightning.LightningDataModule):

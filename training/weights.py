@@ -6,7 +6,7 @@ Either a model folder that a run wrote (`model.safetensors`, `model.json`), or a
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def load_serving_module(model: Path) -> tuple[ServingModule, ModelCard]:
 
 
 def ship(model: Path, to: Path) -> None:
-    """Copy a model folder's weights and card to `<to>.safetensors` and `<to>.json`.
+    """Copy a model folder's weights and card to `<to>.safetensors` and `<to>.json`, without this machine's paths.
 
     Raises:
         WeightsError: the model cannot be loaded or its weights are too large to be shipped.
@@ -134,7 +134,15 @@ def ship(model: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     weights, described = _files(to)
     shutil.copyfile(source, weights)
-    _write_card(card, described)
+    _write_card(replace(card, config=_without_places(card.config)), described)
+
+
+def _without_places(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's configuration as anybody can repeat it: where data and records lay is nobody's business."""
+    kept = {name: value for name, value in config.items() if name not in ("out", "resume", "tracking")}
+    if isinstance(kept.get("data"), dict):
+        kept["data"] = {name: value for name, value in kept["data"].items() if name != "root"}
+    return kept
 
 
 def _files(model: Path) -> tuple[Path, Path]:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -20,15 +20,18 @@ def own_options(words: Sequence[str], schema: type[Options]) -> tuple[Options, l
     Raises:
         ConfigError: a value of the wrong type.
     """
-    keys = vars(schema()).keys()
-    own = [word for word in words if word.partition("=")[0] in keys]
+    own = [word for word in words if _is_own(word, schema)]
+    defaults = vars(schema())
+    given = [(key, value) for key, _, value in (word.partition("=") for word in own)]
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(own))
-        options = OmegaConf.to_object(merged)
+        lists = OmegaConf.from_dotlist([f"{key}={value}" for key, value in given if isinstance(defaults[key], list)])
+        # Everything else is taken as it stands: a folder's name is no YAML.
+        others = {key: _plain(value) for key, value in given if not isinstance(defaults[key], list)}
+        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), lists, others))
     except (OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(one_sentence(error)) from error
     assert isinstance(options, schema)  # noqa: S101 - the schema is that class
-    return options, [word for word in words if word not in own]
+    return options, [word for word in words if not _is_own(word, schema)]
 
 
 def only_options(words: Sequence[str], schema: type[Options]) -> Options:
@@ -37,10 +40,20 @@ def only_options(words: Sequence[str], schema: type[Options]) -> Options:
     Raises:
         ConfigError: a key that it does not have, or a value of the wrong type.
     """
-    options, others = own_options(words, schema)
-    if others:
-        raise ConfigError(f"{others[0]!r} is not understood; the keys are: {', '.join(vars(schema()))}")
-    return options
+    strangers = [word for word in words if not _is_own(word, schema)]
+    if strangers:
+        raise ConfigError(f"{strangers[0]!r} is not understood; the keys are: {', '.join(vars(schema()))}")
+    return own_options(words, schema)[0]
+
+
+def _is_own(word: str, schema: type[Any]) -> bool:
+    key, sign, _ = word.partition("=")
+    return bool(sign) and key in vars(schema())
+
+
+def _plain(value: str) -> Any:
+    # A value that is left empty, or null, is the key's default where that is null.
+    return None if value in ("", "null") else value.strip("'\"")
 
 
 def as_typed(command: str, words: Sequence[str]) -> str:

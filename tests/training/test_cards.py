@@ -60,6 +60,7 @@ def evaluation(model: Path, name: str = "evaluation", **changes: Any) -> Path:
         "model": {"weights_sha256": changes.pop("judged", described["weights_sha256"])},
         "data": data | changes.pop("data", {}),
         "subjects": "unseen",
+        "normalise": "colour_and_framing" if name == "removed" else "none",
         "metrics": METRICS[task],
         "intervals_95": {key: [0.1, 0.9] for key in METRICS[task]},
         "reliability": [{"count": 1000, "confidence": 0.9, "accuracy": 0.8}],
@@ -72,11 +73,14 @@ def evaluation(model: Path, name: str = "evaluation", **changes: Any) -> Path:
     return folder / "metrics.json"
 
 
-def crossvalidation(model: Path) -> Path:
+def crossvalidation(model: Path, **changes: Any) -> Path:
+    described = json.loads((model / "model.json").read_text())
     path = model.parent / "folds.json"
     figures = {"metrics": {"macro_f1": 0.77}, "intervals_95": {"macro_f1": [0.75, 0.79]}}
     baseline = {"metrics": {"macro_f1": 0.7012}, "intervals_95": {"macro_f1": [0.68, 0.72]}}
-    path.write_text(json.dumps({"command": "python -m training crossvalidate x", "baseline": baseline} | figures))
+    told = {"task": described["task"], "config": {"network": described["network"]}} | changes
+    document = {"command": "python -m training crossvalidate x", "baseline": baseline} | figures | told
+    path.write_text(json.dumps(document))
     return path
 
 
@@ -121,6 +125,27 @@ def test_card_of_eye_disease_without_that_is_refused(model: Path, given: str, se
     more = {given: str(crossvalidation(model) if given == "crossvalidation" else path)}
     with pytest.raises(CardError, match=sentence):
         write_card(options(model, path, **more), "command")
+
+
+@pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
+@pytest.mark.parametrize("changes", [{"task": "vessels"}, {"config": {"network": {"name": "unet"}}}])
+def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any]) -> None:
+    removed, folds = evaluation(model, "removed"), crossvalidation(model, **changes)
+    with pytest.raises(CardError, match="another task or network"):
+        write_card(options(model, evaluation(model), normalised=str(removed), crossvalidation=str(folds)), "command")
+
+
+@pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "changes", "sentence"),
+    [("plain", {}, "normalise=none"), ("removed", {"data": {"digest": "f" * 64}}, "other pictures")],
+)
+def test_normalised_figures_of_something_else_are_refused(
+    model: Path, name: str, changes: dict[str, Any], sentence: str
+) -> None:
+    removed, folds = evaluation(model, name, **changes), crossvalidation(model)
+    with pytest.raises(CardError, match=sentence):
+        write_card(options(model, evaluation(model), normalised=str(removed), crossvalidation=str(folds)), "command")
 
 
 @pytest.mark.parametrize("model", ["vessels"], indirect=True)

@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from tasks import TASKS, Kind, get_task
 from training.config import AugmentationConfig, DataConfig, TrainerConfig, TrainingConfig
 from training.datasets import (
     CropDataset,
     EpochSampler,
-    FittedSample,
     WholeDataset,
     class_frequencies,
-    fit_sample,
     to_tensors,
 )
+from training.fitted import FittedPictures, FittedSample, fit_sample
 from training.sources import read_samples
 
 VESSELS = get_task("vessels")
@@ -186,3 +186,16 @@ def test_unlabeled_pixels_do_not_count_and_outputs_begin_at_the_first_class(duba
     mask = sample.read().mask
     assert mask is not None
     assert bool((mask == 0).any()) == bool((fitted.weight < 128).any()) or mask.shape[0] != mask.shape[1]
+
+
+@pytest.mark.parametrize("memory_mb", [0, 2, 100])
+def test_pictures_that_do_not_fit_into_memory_are_fitted_anew(synthetic: Path, memory_mb: int) -> None:
+    samples = read_samples(synthetic, VESSELS)[:3]
+    pictures = FittedPictures(samples, VESSELS, memory_mb, Console(quiet=True))
+    assert len(pictures.kept) == min(memory_mb * 10**6 // (512 * 512 * 5), 3)
+    for index, sample in enumerate(samples):
+        expected = fit_sample(sample, VESSELS)
+        for plane in ("pixels", "target", "weight"):
+            assert np.array_equal(getattr(pictures[index], plane), getattr(expected, plane))
+    assert [item.label for item in pictures[1:]] == [0, 0]
+    assert len(list(pictures)) == 3

@@ -12,9 +12,9 @@ from export.config import load_config as load_export
 from tasks import TASKS
 from training.command import load_config as load_training
 from training.config import DataConfig
-from training.ingest import report_path
-from training.ingest_command import parse
+from training.ingest import IngestConfig, report_path
 from training.sources import SOURCES
+from training.words import only_options
 
 ROOT = Path(__file__).parents[2]
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -57,7 +57,7 @@ def test_order_is_ingest_train_export() -> None:
 def test_ingest_door_takes_its_words() -> None:
     module, command, *rest = words("ingest")
     assert (module, command) == ("training", "ingest")
-    config = parse(rest)
+    config = only_options(rest, IngestConfig)
     assert config.task in TASKS
     assert config.source in SOURCES
     assert config.root in STAGES["ingest"]["deps"]

@@ -10,7 +10,8 @@ from rich.console import Console
 from tasks import TASKS
 from training.command import load_config
 from training.ingest import IngestConfig
-from training.ingest_command import parse, run_ingest
+from training.ingest_command import run_ingest
+from training.words import only_options
 
 
 def command(*words: str) -> tuple[int, str]:
@@ -38,14 +39,28 @@ def test_command(dubai_folder: Path, tmp_path: Path) -> None:
         (["task=vessels", "root=x", "folds=many"], "folds"),
         (["task=vessels", "root=x", "on_duplicates=ignore"], "none of report, refuse, drop"),
         (["task=vessel", "root=x"], "the tasks are: vessels"),
-        (["task=vessels", "root=/nowhere/at/all"], "no data folder"),
-        (["task=vessels", "to=/nowhere/at/all", "--verify"], "no dataset"),
-        (["vessels"], "no key=value"),
+        (["vessels"], "'vessels' is not understood; the keys are: task, root"),
+        (["task"], "'task' is not understood"),
     ],
 )
 def test_wrong_calls_are_one_sentence(words: list[str], complaint: str) -> None:
-    status, text = command(*words)
-    assert status == 1
+    assert_sentence(words, 2, complaint)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["task=vessels", "root=/nowhere/at/all"], "no data folder"),
+        (["task=vessels", "to=/nowhere/at/all", "--verify"], "no dataset"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(words: list[str], complaint: str) -> None:
+    assert_sentence(words, 1, complaint)
+
+
+def assert_sentence(words: list[str], status: int, complaint: str) -> None:
+    found, text = command(*words)
+    assert found == status
     assert re.search(complaint, text)
     assert text.startswith("error: ")
     assert len(text.splitlines()) == 1
@@ -57,7 +72,7 @@ def test_help_and_no_words() -> None:
 
 
 def test_values_are_taken_as_they_stand() -> None:
-    config = parse(["task=vessels", "root=12", "tag=1.0", "source=null"])
+    config = only_options(["task=vessels", "root=12", "tag=1.0", "source=null"], IngestConfig)
     assert (config.root, config.tag, config.source) == ("12", "1.0", None)
 
 

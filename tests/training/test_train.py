@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from doors import OFFLINE, ROOT, Stages
+from safetensors.torch import load_file
 from tiny import tiny_words
 
 from tasks import get_task
@@ -88,6 +90,19 @@ def test_patience_ends_a_run_that_no_longer_improves(tiny_vessels: Path, tmp_pat
     assert len(json.loads((tmp_path / "history.json").read_text())) < 30
 
 
+def test_weights_kept_are_those_of_the_best_epoch(tiny_vessels: Path, tmp_path: Path) -> None:
+    # Falling apart after the first epochs: the last weights are surely not the best ones.
+    words = ("trainer.epochs=6", "trainer.crops_per_epoch=4", "trainer.patience=6", "optimiser.learning_rate=1.0")
+    assert main(tiny_words(tiny_vessels, tmp_path, *words)) == 0
+    scores = [row["val_dice"] for row in json.loads((tmp_path / "history.json").read_text())]
+    best = torch.load(tmp_path / "best.ckpt", weights_only=True)
+    assert scores[best["epoch"]] == max(scores)
+    kept = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(kept[name], best["state_dict"][f"network.{name}"]) for name in kept)
+    last = torch.load(tmp_path / "checkpoint.ckpt", weights_only=True)
+    assert not all(torch.equal(kept[name], last["state_dict"][f"network.{name}"]) for name in kept)
+
+
 def stop_after_two_epochs(words: list[str], number: signal.Signals) -> tuple[int, str]:
     command = [sys.executable, "-m", "training", *words]
     run = subprocess.Popen(command, cwd=ROOT, env=OFFLINE, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -154,6 +169,10 @@ def test_shipped_pair_is_the_model(stages: Stages, tmp_path: Path) -> None:
     card = load_card(tmp_path / "weights" / "vessels")
     assert card.weights_sha256 == load_card(stages.model).weights_sha256
     load_network(tmp_path / "weights" / "vessels")
+    text = (tmp_path / "weights" / "vessels.json").read_text()
+    assert str(stages.data) not in text
+    assert str(stages.model) not in text
+    assert card.config["trainer"] == load_card(stages.model).config["trainer"]
 
 
 def test_changed_weights_are_refused(stages: Stages, tmp_path: Path) -> None:

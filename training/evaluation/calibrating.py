@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from tasks import Kind, TaskSpec
 from tasks.metrics import histogram_curves
-from training.datasets import FittedSample, fit_sample
 from training.errors import DataError
 from training.evaluation.judging import evaluate
 from training.evaluation.tally import FIELD_OF_VIEW
+from training.fitted import FittedSample, fit_sample
 from training.samples import Sample
 from training.serving_module import Calibration, ServingModule, normalise
 

@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from tasks import Kind, UnknownTaskError, get_task
 from training.errors import ConfigError
+from training.words import only_options
 
 
 @dataclass
@@ -45,16 +42,7 @@ def read_options(words: list[str]) -> EvaluationOptions:
     Raises:
         ConfigError: a word that is none, a key that does not exist, or a value that does not fit.
     """
-    strange = [word for word in words if "=" not in word]
-    if strange:
-        raise ConfigError(f"{strange[0]!r} is not key=value; the keys are: {', '.join(vars(EvaluationOptions()))}")
-    try:
-        given = OmegaConf.from_dotlist(words)
-        options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(EvaluationOptions), given))
-    except (OmegaConfBaseException, YAMLError) as error:
-        keys = ", ".join(vars(EvaluationOptions()))
-        raise ConfigError(f"{str(error).splitlines()[0]}; the keys are: {keys}") from error
-    assert isinstance(options, EvaluationOptions)  # noqa: S101 - the schema is that class
+    options = only_options(words, EvaluationOptions)
     _check(options)
     return options
 

@@ -31,6 +31,14 @@ from training.words import as_typed, own_options
 RESULT = "crossvalidation.json"
 _STARTED = "started.json"
 _RUN = "run_id.txt"
+# Keys of the configuration that change no weight.
+_PLACES_AND_SPEED = (
+    ("data", "root"),
+    ("data", "source"),
+    ("data", "memory_mb"),
+    ("trainer", "workers"),
+    ("trainer", "threads"),
+)
 
 
 @dataclass
@@ -164,7 +172,7 @@ def _identity(config: TrainingConfig, digest: str) -> dict[str, Any]:
     fields = asdict(config)
     for name in ("out", "resume", "tracking", "evaluation"):
         del fields[name]
-    for group, name in (("data", "root"), ("data", "source"), ("trainer", "workers"), ("trainer", "threads")):
+    for group, name in _PLACES_AND_SPEED:
         del fields[group][name]
     return dict(json.loads(json.dumps({"data_digest": digest, **fields})))
 

@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
 
@@ -145,8 +145,22 @@ def _open_study(
     study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(study.get_trials(deepcopy=False)))
     _require_same(study, _identity(config, space, digest), out)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)  # its process is gone
+        _give_up(study, trial)  # its process is gone
     return study
+
+
+def _give_up(study: optuna.Study, trial: FrozenTrial | optuna.Trial) -> None:
+    """End a trial that was interrupted, and ask for its values once more: it says nothing about them."""
+    study.set_user_attr("interrupted", [*study.user_attrs.get("interrupted", []), trial.number])
+    study.tell(trial.number, state=TrialState.FAIL)
+    if trial.params:
+        study.enqueue_trial(trial.params)
+
+
+def _ended(study: optuna.Study) -> int:
+    """Return how many trials have said what they had to say."""
+    interrupted = study.user_attrs.get("interrupted", [])
+    return sum(trial.number not in interrupted for trial in study.get_trials(deepcopy=False, states=_ENDED))
 
 
 def _first(error: Exception) -> str:
@@ -190,7 +204,7 @@ class _Search:
     def go_on(self, study: optuna.Study) -> None:
         """Run what is missing."""
         began_s = time.monotonic()
-        first = len(study.get_trials(deepcopy=False, states=_ENDED))
+        first = _ended(study)
         for number in range(first, self.options.trials):
             if self.options.timeout_s is not None and time.monotonic() - began_s > self.options.timeout_s:
                 self.console.print(f"timeout_s={self.options.timeout_s:g} is over after {number} trials")
@@ -242,7 +256,7 @@ class _Search:
             study.tell(trial, state=TrialState.FAIL)
             return f"failed: {error}"
         except BaseException:
-            study.tell(trial, state=TrialState.FAIL)
+            _give_up(study, trial)
             raise
         study.tell(trial, value)
         best = study.best_trial

@@ -1,9 +1,13 @@
 """STARE (Hoover et al., IEEE Trans. Med. Imaging 19, 2000): retinal vessels; it publishes no field of view."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from tasks import Kind, TaskSpec
+from tasks.errors import ImageError
+from tasks.imaging import decode, field_of_view
+from training.errors import DataError
 from training.samples import Labelled, Sample
 from training.sources.layout import OnProgress, Reading, Source, counted
 from training.sources.pictures import (
@@ -51,7 +55,12 @@ def _sample(image: Path, labels: Path, task: TaskSpec) -> Sample:
 
 
 def _read_labelled(image: Path, vessels: Path, task: TaskSpec) -> Labelled:
-    return labelled(image, task.limits, read_binary_mask(vessels, task.limits))
+    """Return picture and vessels, and as field of view the one that serving finds: the publisher names none."""
+    read = labelled(image, task.limits, read_binary_mask(vessels, task.limits))
+    try:
+        return replace(read, field_of_view=field_of_view(decode(read.encoded, task.limits)))
+    except ImageError as error:
+        raise DataError(f"picture {image} cannot be used: {error}") from error
 
 
 def _folders(root: Path) -> tuple[str, str] | None:

@@ -70,7 +70,8 @@ class WandbRun(Run):
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Record in the configuration: tags are single words here."""
-        self.run.config.update({"made_from": dict(tags)}, allow_val_change=True)
+        known = dict(self.run.config.get("made_from", {}))
+        self.run.config.update({"made_from": known | dict(tags)}, allow_val_change=True)
 
     def log_file(self, path: Path, folder: str = "") -> None:
         """Store a copy of the file; pictures become panels."""
