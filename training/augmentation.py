@@ -40,16 +40,24 @@ def build_augmentation(config: AugmentationConfig, crop_px: int, seed: int, kind
     whole = A.Resize(crop_px, crop_px, interpolation=cv2.INTER_AREA)
     cut = whole if kind is Kind.CLASSIFICATION else A.RandomCrop(crop_px, crop_px)
     flips = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if config.flip else []
-    return A.Compose([place, cut, *flips, *_camera(A, config)], seed=seed)
+    return A.Compose([place, cut, *_warp(A, config, kind), *flips, *_camera(A, config)], seed=seed)
+
+
+def _warp(A: Any, config: AugmentationConfig, kind: Kind) -> list[Any]:  # noqa: N803 - as its own documentation
+    if not config.warp:
+        return []
+    mask_interpolation = cv2.INTER_NEAREST if kind is Kind.SEMANTIC_SEGMENTATION else cv2.INTER_LINEAR
+    limits = (-config.warp, config.warp)
+    return [A.GridDistortion(num_steps=5, distort_limit=limits, mask_interpolation=mask_interpolation, p=0.7)]
 
 
 def _camera(A: Any, config: AugmentationConfig) -> list[Any]:  # noqa: N803 - as above
     changes = []
     if config.hue:
-        changes.append(A.ColorJitter(config.colour, config.colour, config.colour, config.hue, p=0.8))
+        changes.append(A.ColorJitter(config.brightness, config.colour, config.colour, config.hue, p=0.8))
     elif config.colour:
         # The same without the way through hue and back, at a fifth of the time.
-        changes.append(A.RandomBrightnessContrast(config.colour, config.colour, p=0.8))
+        changes.append(A.RandomBrightnessContrast(config.brightness, config.colour, p=0.8))
         changes.append(A.MultiplicativeNoise((1 - config.colour / 2, 1 + config.colour / 2), per_channel=True, p=0.8))
     if config.gamma_percent:
         changes.append(A.RandomGamma((100 - config.gamma_percent, 100 + config.gamma_percent), p=0.5))

@@ -33,6 +33,8 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "augmentation.scale": (0, 0.9),
     "augmentation.rotate_deg": (0, 180),
     "augmentation.shift": (0, 0.5),
+    "augmentation.warp": (0, 0.9),
+    "augmentation.brightness": (0, 1),
     "augmentation.colour": (0, 1),
     "augmentation.hue": (0, 0.5),
     "augmentation.gamma_percent": (0, 90),

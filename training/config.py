@@ -88,8 +88,11 @@ class AugmentationConfig:
         scale: relative change of size, up or down.
         rotate_deg: largest angle, either way.
         shift: relative change of place (before the crop).
+        warp: how far the cells of a grid of five by five are stretched or squeezed, relative to their size.
         flip: mirror left-right and up-down, each half of the time.
-        colour, hue: as ColorJitter's brightness, contrast and saturation, and its hue.
+        brightness: largest shift of all channels, relative to the full range: more than 0.15 blackens a dark retina.
+        colour: largest change of contrast; half of it of each channel by itself.
+        hue: as ColorJitter's, which then changes brightness, contrast and saturation as well; it is slow.
         gamma_percent: largest change of the gamma exponent.
         illumination: largest relative brightness difference across the picture.
         blur_sigma_px, noise_std: of a Gaussian; the noise's relative to the full range.
@@ -99,7 +102,9 @@ class AugmentationConfig:
     scale: float = 0.2
     rotate_deg: float = 180.0
     shift: float = 0.0
+    warp: float = 0.0
     flip: bool = True
+    brightness: float = 0.15
     colour: float = 0.3
     hue: float = 0.03
     gamma_percent: int = 30
