@@ -25,6 +25,11 @@ class Split:
         groups = {"train": self.train, "validation": self.validation, "held_out": self.held_out}
         return {name: sorted({sample.subject for sample in group}) for name, group in groups.items()}
 
+    def copies(self) -> list[tuple[str, str]]:
+        """Return the names of held-out pictures with the one of the other groups that is the same file and label."""
+        learnt = {sample.digest: sample.name for sample in (*self.train, *self.validation)}
+        return [(sample.name, learnt[sample.digest]) for sample in self.held_out if sample.digest in learnt]
+
 
 def assign_folds(samples: Sequence[Sample], folds: int, seed: int = 0) -> list[Sample]:
     """Return the samples with a fold each, all of a subject in the same one; repeatable, whatever their order.

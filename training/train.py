@@ -67,6 +67,7 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
     began_s, folder = time.time(), Path(config.out)
     samples, split = read_split(config)
     console.print(f"data: {_described(split)}")
+    _warn_of_copies(split, console)
     if rank == 0:
         _prepare_folder(folder)
     digest = data_digest(samples)
@@ -81,6 +82,17 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
         if isinstance(error, KeyboardInterrupt):
             raise StoppedError(signal.SIGINT, kept(folder, began_s)) from error
         raise
+
+
+def _warn_of_copies(split: Split, console: Console) -> None:
+    copies = split.copies()
+    if copies:
+        console.print(
+            f"warning: {len(copies)} held-out pictures are trained on as well, such as {' = '.join(copies[0])}: the "
+            "figures flatter; ingest the data with on_duplicates=drop, which finds resized copies too",
+            style="yellow",
+            markup=False,
+        )
 
 
 def read_split(config: TrainingConfig) -> tuple[list[Sample], Split]:
@@ -120,12 +132,15 @@ def _finish(
 
 def _assess(config: TrainingConfig, split: Split, fitted: Fitted, console: Console) -> _Outcome:
     task, resamples = get_task(config.task), config.evaluation.resamples
-    calibration = fit_calibration(fitted.network, split.validation or split.train, task)
+    learnt = not split.validation
+    with console.status("fitting threshold and temperature"):
+        calibration = fit_calibration(fitted.network, split.validation or split.train, task, learnt=learnt)
     module = ServingModule(fitted.network, task, calibration)
     evaluated = _judge(module, split.held_out, config, console)
     metrics = pooled_metrics(evaluated, task)
     console.print("held out: " + _figures(metrics, task))
-    spread = intervals(evaluated, task, resamples, config.seed) if resamples else {}
+    with console.status("drawing subjects again for the intervals"):
+        spread = intervals(evaluated, task, resamples, config.seed) if resamples else {}
     return _Outcome(fitted, calibration, evaluated, metrics, spread)
 
 

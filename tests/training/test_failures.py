@@ -203,7 +203,7 @@ def hearing_ctrl_c() -> Iterator[None]:
 def test_interrupted_while_judging(
     tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(training, "fit_calibration", interrupt)

@@ -168,3 +168,10 @@ def test_folds_that_are_not_there_are_refused() -> None:
 def test_nobody_left_to_train_on_is_refused() -> None:
     with pytest.raises(DataError, match="nothing would be left to train on"):
         split_by_fold(assign_folds([sample(name, name) for name in "ab"], 2), 0, 0.1)
+
+
+def test_copies_on_both_sides_are_named() -> None:
+    kept, copy, other = (replace(sample(name, name), digest=digest) for name, digest in ("a1", "b1", "c2"))
+    assert Split((kept, other), (), (copy,)).copies() == [("b", "a")]
+    assert Split((other,), (kept,), (copy,)).copies() == [("b", "a")]
+    assert Split((other,), (), (copy,)).copies() == []
