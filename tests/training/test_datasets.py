@@ -1,5 +1,6 @@
 """Crops depend on seed and index alone; masks stay aligned with their picture; classes are drawn as asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from rich.console import Console
 
 from tasks import TASKS, Kind, get_task
+from training.command import load_config
 from training.config import AugmentationConfig, DataConfig, TrainerConfig, TrainingConfig
 from training.datasets import (
     CropDataset,
@@ -21,7 +23,7 @@ from training.sources import read_samples
 
 VESSELS = get_task("vessels")
 PLAIN = AugmentationConfig(
-    scale=0, rotate_deg=0, flip=False, colour=0, hue=0, gamma_percent=0, blur_sigma_px=0, noise_std=0
+    scale=0, rotate_deg=0, flip=False, brightness=0, colour=0, hue=0, gamma_percent=0, blur_sigma_px=0, noise_std=0
 )
 
 
@@ -76,7 +78,7 @@ def test_masks_move_with_their_picture(fitted: list[FittedSample]) -> None:
     for item in fitted:
         pixels = np.where(item.target[:, :, None] >= 128, 255, 0).repeat(3, axis=2).astype(np.uint8)
         painted.append(FittedSample(pixels, item.target, item.weight))
-    moved = AugmentationConfig(colour=0, hue=0, gamma_percent=0, noise_std=0)
+    moved = AugmentationConfig(warp=0.3, brightness=0, colour=0, hue=0, gamma_percent=0, noise_std=0)
     dataset = CropDataset(painted, VESSELS, config(augmentation=moved, crop_px=256))
     for index in range(6):
         pixels, vessels, _ = dataset[index]
@@ -90,7 +92,7 @@ def test_class_indices_are_never_averaged() -> None:
     target = np.zeros((512, 512), np.uint8)
     target[::8, :] = 4
     sample = FittedSample(np.zeros((512, 512, 3), np.uint8), target, np.full((512, 512), 255, np.uint8))
-    dataset = CropDataset([sample], task, config())
+    dataset = CropDataset([sample], task, config(augmentation=AugmentationConfig(warp=0.3)))
     for index in range(6):
         _, classes, _ = dataset[index]
         assert set(classes.unique().tolist()) <= {0, 4}
@@ -199,3 +201,22 @@ def test_pictures_that_do_not_fit_into_memory_are_fitted_anew(synthetic: Path, m
             assert np.array_equal(getattr(pictures[index], plane), getattr(expected, plane))
     assert [item.label for item in pictures[1:]] == [0, 0]
     assert len(list(pictures)) == 3
+
+
+def test_a_warp_moves_pixels_and_leaves_straight_what_it_is_not_told(fitted: list[FittedSample]) -> None:
+    warped = CropDataset(fitted, VESSELS, config(augmentation=replace(PLAIN, warp=0.4), crop_px=512))
+    plain = CropDataset(fitted, VESSELS, config(augmentation=PLAIN, crop_px=512))
+    changed = [not torch.equal(warped[index][1], plain[index][1]) for index in range(8)]
+    assert 3 <= sum(changed) <= 8, "seven of ten crops are warped"
+
+
+def test_brightness_leaves_a_dark_retina_visible() -> None:
+    """At the strength that is shipped; a shift of 40 % of the full range makes a dark picture black."""
+    dark = FittedSample(
+        np.random.default_rng(0).integers(20, 120, (512, 512, 3)).astype(np.uint8),
+        np.zeros((512, 512), np.uint8),
+        np.full((512, 512), 255, np.uint8),
+    )
+    shipped = load_config(["task=vessels", "data.root=x", "trainer.crop_px=128"])
+    dataset = CropDataset([dark], VESSELS, shipped)
+    assert min(float(dataset[index][0].std()) for index in range(40)) > 5

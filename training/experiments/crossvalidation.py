@@ -32,7 +32,7 @@ RESULT = "crossvalidation.json"
 _STARTED = "started.json"
 _RUN = "run_id.txt"
 # Keys of the configuration that change no weight.
-_PLACES_AND_SPEED = (
+PLACES_AND_SPEED = (
     ("data", "root"),
     ("data", "source"),
     ("data", "memory_mb"),
@@ -172,7 +172,7 @@ def _identity(config: TrainingConfig, digest: str) -> dict[str, Any]:
     fields = asdict(config)
     for name in ("out", "resume", "tracking", "evaluation"):
         del fields[name]
-    for group, name in _PLACES_AND_SPEED:
+    for group, name in PLACES_AND_SPEED:
         del fields[group][name]
     return dict(json.loads(json.dumps({"data_digest": digest, **fields})))
 
