@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from doors import Launched, Stages
 from tasks.checksums import write_checksums
 
 pytestmark = pytest.mark.slow
+Launch = Callable[..., Launched]
 
 
 def process_group(leader: int) -> list[int]:
@@ -38,10 +40,25 @@ def shared_memory() -> set[str]:
     return {path.name for path in Path("/dev/shm").glob("fovea-serving-*")}  # noqa: S108
 
 
+@pytest.fixture
+def launch(stages: Stages, tmp_path: Path) -> Iterator[Launch]:
+    """Launches a server; what a failed test leaves running ends with it: a killed launcher takes its server along."""
+    servers: list[Launched] = []
+
+    def start(folder: Path = tmp_path, repository: Path = stages.repository) -> Launched:
+        servers.append(Launched(repository, folder))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.process.kill()
+        server.process.wait()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signal_leaves_no_process(stages: Stages, tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_leaves_no_process(launch: Launch, number: signal.Signals) -> None:
     before = shared_memory()
-    server = Launched(stages.repository, tmp_path).wait()
+    server = launch().wait()
     leader = server.endpoint["pid"]
     assert len(process_group(leader)) >= 5, "tritonserver and a stub for every instance of a Python model"
     assert shared_memory() - before
@@ -55,16 +72,16 @@ def test_signal_leaves_no_process(stages: Stages, tmp_path: Path, number: signal
     assert "stopped" in server.output()
 
 
-def test_killed_launcher_takes_its_server_along(stages: Stages, tmp_path: Path) -> None:
-    server = Launched(stages.repository, tmp_path).wait()
+def test_killed_launcher_takes_its_server_along(launch: Launch) -> None:
+    server = launch().wait()
     leader = server.endpoint["pid"]
     server.process.kill()
     server.process.wait()
     assert wait_until_gone(leader) == []
 
 
-def test_dead_server_ends_the_launcher(stages: Stages, tmp_path: Path) -> None:
-    server = Launched(stages.repository, tmp_path).wait()
+def test_dead_server_ends_the_launcher(launch: Launch) -> None:
+    server = launch().wait()
     leader = server.endpoint["pid"]
     os.kill(leader, signal.SIGKILL)
     assert server.process.wait(30) == 1
@@ -72,8 +89,8 @@ def test_dead_server_ends_the_launcher(stages: Stages, tmp_path: Path) -> None:
     assert process_group(leader) == []
 
 
-def test_stop_while_loading_leaves_no_process(stages: Stages, tmp_path: Path) -> None:
-    server = Launched(stages.repository, tmp_path)
+def test_stop_while_loading_leaves_no_process(launch: Launch) -> None:
+    server = launch()
     deadline_s = time.monotonic() + 30
     while not server.log.exists() or not server.log.read_text():
         assert time.monotonic() < deadline_s
@@ -85,24 +102,21 @@ def test_stop_while_loading_leaves_no_process(stages: Stages, tmp_path: Path) ->
     assert not server.endpoint_file.exists()
 
 
-def test_broken_artefact_is_reported_with_tritons_words(stages: Stages, tmp_path: Path) -> None:
+def test_broken_artefact_is_reported_with_tritons_words(launch: Launch, stages: Stages, tmp_path: Path) -> None:
     broken = Path(shutil.copytree(stages.repository, tmp_path / "release"))
     (broken / "vessels_network" / "1" / "model.onnx").write_bytes(b"not a network")
     write_checksums(broken)
-    server = Launched(broken, tmp_path)
+    server = launch(repository=broken)
     assert server.process.wait(60) == 1
     said = server.output()
     assert "vessels_network" in said
     assert "Traceback" not in said
 
 
-def test_two_servers_live_side_by_side(stages: Stages, tmp_path: Path) -> None:
-    servers = []
-    try:
-        for name in ("one", "two"):
-            (tmp_path / name).mkdir()
-            servers.append(Launched(stages.repository, tmp_path / name))
-        addresses = {server.wait().grpc for server in servers}
-        assert len(addresses) == 2
-    finally:
-        assert [server.stop() for server in servers] == [0, 0]
+def test_two_servers_live_side_by_side(launch: Launch, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    servers = [launch(folder) for folder in folders]
+    assert len({server.wait().grpc for server in servers}) == 2
+    assert [server.stop() for server in servers] == [0, 0]
