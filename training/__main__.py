@@ -38,6 +38,9 @@ COMMANDS = {
 }
 
 
+_HELP_THEMSELVES = ("ingest", "synthesise")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit status: 0 done, 1 could not be done, 2 wrong call, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else arguments
@@ -45,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(USAGE + "\n")
         return 0 if words else 2
     name, rest = _command(words)
+    if {"-h", "--help"} & set(rest) and name not in _HELP_THEMSELVES:
+        sys.stdout.write(USAGE + "\n")
+        return 0
     return _run(name, rest)
 
 

@@ -55,14 +55,14 @@ def _camera(A: Any, config: AugmentationConfig) -> list[Any]:  # noqa: N803 - as
     changes = []
     if config.hue:
         changes.append(A.ColorJitter(config.brightness, config.colour, config.colour, config.hue, p=0.8))
-    elif config.colour:
+    elif config.colour or config.brightness:
         # The same without the way through hue and back, at a fifth of the time.
         changes.append(A.RandomBrightnessContrast(config.brightness, config.colour, p=0.8))
         changes.append(A.MultiplicativeNoise((1 - config.colour / 2, 1 + config.colour / 2), per_channel=True, p=0.8))
     if config.gamma_percent:
         changes.append(A.RandomGamma((100 - config.gamma_percent, 100 + config.gamma_percent), p=0.5))
     if config.illumination:
-        changes.append(A.Illumination(intensity_range=(0.01, config.illumination), p=0.5))
+        changes.append(A.Illumination(intensity_range=(0.01, max(config.illumination, 0.01)), p=0.5))
     if config.blur_sigma_px:
         lowest = min(0.1, config.blur_sigma_px)
         changes.append(A.GaussianBlur(sigma_limit=(lowest, config.blur_sigma_px), blur_limit=0, p=0.2))

@@ -13,18 +13,22 @@ from rich.console import Console
 from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.errors import ConfigError, TrainingError
 from training.evaluation.report import METRICS_FILE
-from training.sources import SOURCES
-from training.weights import ModelCard, load_card
+from training.weights import WEIGHTS_FILE, ModelCard, load_card
 from training.words import as_typed, only_options
 
 _TEMPLATE = Path(__file__).with_name("card.md.j2")
-# Sets whose pictures may be shown, with attribution. A set that is not here is never copied, whatever its layout.
+# Published sets whose pictures may be shown: task → name of the set → its layout, and its attribution and licence.
 PUBLISHABLE = {
-    "vessels": {"chase_db1": "CHASE_DB1 (Fraz et al. 2012), CC BY 4.0"},
+    "vessels": {"chase_db1": ("chase_db1", "CHASE_DB1 (Fraz et al. 2012), CC BY 4.0")},
     "eye_disease": {
-        "class_folders": "the public four-class eye disease set on Kaggle, ODbL 1.0; its sources have own terms"
+        "kaggle_eye_diseases": (
+            "class_folders",
+            "the public four-class eye disease set on Kaggle, ODbL 1.0; its sources have own terms",
+        )
     },
-    "dubai_aerial": {"dubai_aerial": "Semantic segmentation of aerial imagery (Humans in the Loop / MBRSC), CC0"},
+    "dubai_aerial": {
+        "dubai_mbrsc": ("dubai_aerial", "Semantic segmentation of aerial imagery (Humans in the Loop / MBRSC), CC0")
+    },
 }
 _MEDICAL = ("vessels", "eye_disease")
 _PICTURE_PX = 1200
@@ -111,7 +115,9 @@ class CardOptions:
         crossvalidation: JSON of `crossvalidate`, whose figures and colour baseline are shown too: `command`, `metrics`,
             `intervals_95`, and `baseline` with metrics and intervals_95; eye_disease needs it.
         normalised: metrics.json of `evaluate … normalise=colour_and_framing`; eye_disease needs it.
-        pictures: show the evaluation's pictures; refused for sets that may not be redistributed.
+        published: the published set that the evaluation's pictures are from, by your word, a name in `PUBLISHABLE`: its
+            licence is stated.
+        pictures: show the evaluation's pictures; only those of a published set that may be redistributed.
         out: the page; `docs/models/<task>.md` if null.
     """
 
@@ -120,6 +126,7 @@ class CardOptions:
     evaluation: str | None = None
     crossvalidation: str | None = None
     normalised: str | None = None
+    published: str | None = None
     pictures: bool = False
     out: str | None = None
 
@@ -139,7 +146,7 @@ def write_card(options: CardOptions, command: str) -> Path:
     """Write the page and its pictures, and return its path.
 
     Raises:
-        CardError: a file that is missing or of other weights, or pictures that may not be shown.
+        CardError: a file that is missing, of other weights or of another task, or pictures that may not be shown.
         WeightsError: no such model.
     """
     task = get_task(options.task)
@@ -148,11 +155,13 @@ def write_card(options: CardOptions, command: str) -> Path:
     path = Path(options.evaluation or f"build/evaluation/{task.name}/{METRICS_FILE}")
     evaluation = _read_evaluation(path, card, normalise="none")
     page = Path(options.out or f"docs/models/{task.name}.md")
-    if options.pictures:
-        _check_pictures(task, evaluation["data"]["source"])
+    if {card.task, evaluation["task"]} != {task.name}:
+        raise CardError(f"{model} is of {card.task} and {path} of {evaluation['task']}; give those of {task.name}")
+    if options.pictures and options.published is None:
+        raise CardError(f"pictures may be shown only of a published set; name it with published={_names(task)}")
     text = _render(
         _context(task, card, evaluation, options)
-        | {"model": model, "command": command}
+        | {"model": _weights_name(model), "command": command}
         | {
             "pictures": _copy_pictures(path.parent, page, task) if options.pictures else [],
         }
@@ -160,6 +169,14 @@ def write_card(options: CardOptions, command: str) -> Path:
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text)
     return page
+
+
+def _names(task: TaskSpec) -> str:
+    return "|".join(PUBLISHABLE.get(task.name, {})) or "none"
+
+
+def _weights_name(model: str) -> str:
+    return f"{model}/{WEIGHTS_FILE}" if Path(model).is_dir() else f"{model}.safetensors"
 
 
 def _context(task: TaskSpec, card: ModelCard, evaluation: dict[str, Any], options: CardOptions) -> dict[str, Any]:
@@ -176,7 +193,8 @@ def _context(task: TaskSpec, card: ModelCard, evaluation: dict[str, Any], option
         "classes": [info.name for info in task.predicted],
         "size_px": task.size_px,
         "subject": _SUBJECT[task.name],
-        "licence": _licence(task, evaluation["data"]["source"]),
+        "licence": _licence(task, evaluation["data"]["source"], options.published),
+        "same_set": card.data_digest == evaluation["data"]["digest"],
         "limits": _LIMITS[task.name],
         "sections": _sections(task, card, evaluation, folds, options),
         "baseline": _section("", folds["baseline"] | {"command": folds["command"]}, task)
@@ -265,22 +283,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-def _licence(task: TaskSpec, source: str) -> str:
-    publishable = PUBLISHABLE.get(task.name, {})
-    if source in publishable:
-        return publishable[source][0].upper() + publishable[source][1:] + "."
-    return (
-        f"{SOURCES[source].licence}." if source in SOURCES else f"As stored in a {source} dataset; see its own record."
-    )
-
-
-def _check_pictures(task: TaskSpec, source: str) -> None:
-    if source not in PUBLISHABLE.get(task.name, {}):
-        allowed = ", ".join(PUBLISHABLE.get(task.name, {})) or "none"
+def _licence(task: TaskSpec, source: str, published: str | None) -> str:
+    """Return whose pictures these are. A folder's layout tells nothing of that: the caller has to know it."""
+    if published is None:
+        return f"Pictures in the layout of `{source}`; their licence is that of whoever made them."
+    known = PUBLISHABLE.get(task.name, {})
+    if published not in known or known[published][0] != source:
+        allowed = ", ".join(known) or "none"
         raise CardError(
-            f"pictures of {source} may not be shown: its licence forbids it or is not known (allowed for {task.name}: "
-            f"{allowed}); leave pictures out, or evaluate on such a set"
+            f"published={published} with pictures in the layout of {source} is no set that may be shown (those of "
+            f"{task.name}: {allowed}); leave published and pictures out"
         )
+    said = known[published][1]
+    return said[0].upper() + said[1:] + "."
 
 
 def _copy_pictures(folder: Path, page: Path, task: TaskSpec) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ _CHOICES = {
 }
 # key → lowest and highest value that make sense; None is no limit.
 _RANGES: dict[str, tuple[float, float | None]] = {
+    "seed": (0, 2**32 - 1),
     "data.folds": (2, None),
     "data.validation_share": (0, 0.9),
     "data.memory_mb": (0, None),
@@ -38,7 +39,7 @@ _RANGES: dict[str, tuple[float, float | None]] = {
     "augmentation.colour": (0, 1),
     "augmentation.hue": (0, 0.5),
     "augmentation.gamma_percent": (0, 90),
-    "augmentation.illumination": (0, 0.9),
+    "augmentation.illumination": (0, 0.2),
     "augmentation.blur_sigma_px": (0, 20),
     "augmentation.noise_std": (0, 1),
     "augmentation.mixup": (0, None),
@@ -94,6 +95,8 @@ def _check_task(config: TrainingConfig, task: TaskSpec) -> None:
     weights, sampler = config.loss.class_weights, config.data.sampler
     _require(weights == "none" or not binary, "loss.class_weights", weights, f"none for {task.name}: it has one output")
     _require(sampler == "shuffle" or whole, "data.sampler", sampler, f"shuffle for {task.name}: it segments")
+    steered = config.trainer.patience == 0 or config.data.validation_share > 0
+    _require(steered, "trainer.patience", config.trainer.patience, "0 while data.validation_share is 0: nothing steers")
     fits = config.trainer.precision != "16-mixed" or config.trainer.accelerator == "gpu"
     _require(fits, "trainer.precision", "16-mixed", "bf16-mixed or 32-true unless trainer.accelerator=gpu")
 

@@ -1,7 +1,6 @@
 """The state of a run between two steps: where it lies, and whether a file is one that this run can go on with."""
 
 import hashlib
-import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,28 +47,37 @@ def origin(config: TrainingConfig, train: Sequence[Sample]) -> dict[str, str]:
         "task": config.task,
         "optimiser.name": config.optimiser.name,
         "trainer.ema_decay": "on" if config.trainer.ema_decay else "off",
+        # What an epoch is: the place within a training is counted in epochs and batches.
+        "trainer.crops_per_epoch": str(config.trainer.crops_per_epoch),
+        "trainer.batch_size": str(config.trainer.batch_size),
         "data": seen,
     }
 
 
-def check_checkpoint(path: Path, state: Mapping[str, torch.Tensor], expected: Mapping[str, str]) -> None:
+def check_checkpoint(path: Path, state: Mapping[str, torch.Tensor], expected: Mapping[str, str], epochs: int) -> None:
     """Refuse a file that a run cannot go on with.
 
     Args:
         path: of the checkpoint.
         state: of the module that is to be resumed.
         expected: what `origin` returns for this run.
+        epochs: of this run.
 
     Raises:
-        ConfigError: damaged, of something else, of another network, optimiser or other training pictures.
+        ConfigError: damaged, of something else, of another network, optimiser or other training pictures, or already
+            trained for longer.
     """
     checkpoint = _load(path)
     written = checkpoint.get(ORIGIN)
     if not isinstance(written, dict) or "state_dict" not in checkpoint:
         raise ConfigError(f"{path} is no checkpoint of a training run; leave resume= out to start anew")
     for key, value in expected.items():
-        if written.get(key) != value:
+        if written.get(key, value) != value:
             raise ConfigError(_other(path, key, str(written.get(key))))
+    if epochs <= int(checkpoint.get("epoch", 0)):
+        raise ConfigError(
+            f"{path} is in epoch {int(checkpoint['epoch']) + 1} already; give trainer.epochs of at least that many"
+        )
     shapes = {name: tensor.shape for name, tensor in state.items()}
     if shapes != {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}:
         raise ConfigError(f"{path} was written by another network; give network=… as it was trained with")
@@ -84,6 +92,7 @@ def _other(path: Path, key: str, value: str) -> str:
 def _load(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+    # A text file makes the reader stumble anywhere, over an index as well as over an assertion.
+    except Exception as error:
         raise ConfigError(f"{path} is not a readable checkpoint; leave resume= out to start anew") from error
     return checkpoint if isinstance(checkpoint, dict) else {}

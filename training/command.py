@@ -11,6 +11,7 @@ from rich.console import Console
 from training.config import TrainingConfig, one_sentence, register_schema
 from training.errors import ConfigError, StoppedError, TrainingError
 from training.train import train
+from training.words import for_hydra
 
 
 def run_training(words: list[str], console: Console) -> int:
@@ -58,7 +59,7 @@ def load_config(overrides: Sequence[str]) -> TrainingConfig:
     register_schema()
     try:
         with initialize_config_module("training.conf", version_base="1.3"):
-            composed = compose("config", list(overrides))
+            composed = compose("config", for_hydra(overrides))
         config = OmegaConf.to_object(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(one_sentence(error)) from error

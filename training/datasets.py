@@ -13,6 +13,8 @@ from training.augmentation import build_augmentation
 from training.config import TrainingConfig
 from training.fitted import FittedSample
 
+# Of 0–255; a pixel that counts less than half does not count.
+LOWEST_WEIGHT = 128
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
@@ -117,7 +119,7 @@ def to_tensors(sample: FittedSample, kind: Kind) -> Batch:
     if kind is Kind.CLASSIFICATION:
         return pixels, torch.tensor(sample.label), torch.tensor(1.0)
     target = torch.from_numpy(np.ascontiguousarray(sample.target))
-    weight = torch.from_numpy(np.ascontiguousarray(sample.weight >= 128)).float()
+    weight = torch.from_numpy(np.ascontiguousarray(sample.weight >= LOWEST_WEIGHT)).float()
     if kind is Kind.BINARY_SEGMENTATION:
         return pixels, target[None].float() / 255, weight[None]
     return pixels, target.long(), weight
@@ -129,7 +131,7 @@ def class_frequencies(samples: Sequence[FittedSample], task: TaskSpec) -> npt.ND
         counts = np.bincount([sample.label for sample in samples], minlength=task.outputs)
     else:
         counts = sum(
-            (np.bincount(sample.target[sample.weight >= 128], minlength=task.outputs) for sample in samples),
+            (np.bincount(sample.target[sample.weight >= LOWEST_WEIGHT], minlength=task.outputs) for sample in samples),
             start=np.zeros(task.outputs, int),
         )
     return counts / max(int(counts.sum()), 1)

@@ -1,6 +1,7 @@
 """What breaks while a run works, as one sentence: what happened, what was kept and what to do."""
 
 import errno
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,9 @@ _NOT_WRITTEN = ("writer failed", "unexpected pos", "cannot be opened", "enforce 
 def kept(folder: Path, since_s: float, resumed: Path | None = None) -> str:
     """Return what is left of a run that began at a time (seconds since the epoch), and how to go on with it."""
     if newest_checkpoint(folder, since_s) is not None:
-        return f"continue with the same call and resume={folder}"
+        return f"continue with the same call and resume={shlex.quote(str(folder))}"
     if resumed is not None:
-        return f"nothing new was learnt; continue with the same call and resume={resumed}"
+        return f"nothing new was learnt; continue with the same call and resume={shlex.quote(str(resumed))}"
     return "nothing had been learnt yet, so nothing was kept"
 
 

@@ -1,5 +1,6 @@
 """Fitting a network to samples: the Lightning run from seeds to trained weights, with every way it can end."""
 
+import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -14,12 +15,14 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAverag
 from rich.console import Console
 
 from tasks import TaskSpec
+from tasks.held_out import FOLDER as HELD_OUT
 from training.checkpoints import BEST, CHECKPOINT, INTERRUPTED, check_checkpoint, find_checkpoint, origin
 from training.config import TrainerConfig, TrainingConfig
-from training.datasets import class_frequencies
-from training.errors import ConfigError, StoppedError
+from training.datasets import LOWEST_WEIGHT, class_frequencies
+from training.errors import ConfigError, DataError, StoppedError
 from training.failures import explained, kept
 from training.fitted import FittedPictures
+from training.gallery import PLOTS
 from training.loading import LoadingModule
 from training.module import VALIDATION_SCORES, TrainingModule
 from training.networks import build_network
@@ -28,6 +31,7 @@ from training.progress import EpochProgress
 from training.split import Split
 from training.stopping import StopBetweenSteps
 from training.tracking import Run
+from training.weights import CARD_FILE
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def fit(
     train, validation = (
         FittedPictures(group, task, config.data.memory_mb, console) for group in (split.train, split.validation)
     )
+    _require_labels(train)
     loading = LoadingModule(train, validation, task, config)
     network = build_network(config.network, task)
     console.print(f"network: {config.network.name}, {summarise(network, task)}")
@@ -71,6 +76,11 @@ def fit(
     trainer = _trainer(config.trainer, run, [progress, *own[:-1], *callbacks, stop, own[-1]])
     _run(trainer, module, loading, config, folder, run, stop)
     return Fitted(module.network.cpu().eval(), progress.history, trainer.is_global_zero)
+
+
+def _require_labels(pictures: FittedPictures) -> None:
+    if not any((picture.weight >= LOWEST_WEIGHT).any() for picture in pictures):
+        raise DataError("no pixel of the training pictures has a label; there is nothing to learn from them")
 
 
 def check_devices(config: TrainerConfig) -> None:
@@ -98,9 +108,9 @@ def _run(
 ) -> None:
     checkpoint, began_s = find_checkpoint(config.resume), time.time()
     if checkpoint is not None:
-        check_checkpoint(checkpoint, module.state_dict(), module.origin)
-    elif trainer.is_global_zero:
-        (folder / BEST).unlink(missing_ok=True)
+        check_checkpoint(checkpoint, module.state_dict(), module.origin, config.trainer.epochs)
+    if trainer.is_global_zero:
+        _clear(folder, checkpoint)
     try:
         with explained(folder, began_s, checkpoint, run.failures):
             trainer.fit(module, datamodule=loading, ckpt_path=checkpoint, weights_only=True)
@@ -113,6 +123,19 @@ def _run(
     _take_final_weights(trainer, module, config.trainer, folder)
     if trainer.is_global_zero:
         (folder / INTERRUPTED).unlink(missing_ok=True)
+
+
+def _clear(folder: Path, checkpoint: Path | None) -> None:
+    """Remove what an earlier run left and this one will write anew; not sooner: a refused call changes nothing."""
+    (folder / CARD_FILE).unlink(missing_ok=True)
+    for old in (HELD_OUT, PLOTS):
+        shutil.rmtree(folder / old, ignore_errors=True)
+    if checkpoint is not None and checkpoint.parent.resolve() == folder.resolve():
+        return
+    # The best epoch so far is one of the run that goes on, wherever it began.
+    (folder / BEST).unlink(missing_ok=True)
+    if checkpoint is not None and (checkpoint.parent / BEST).is_file():
+        shutil.copyfile(checkpoint.parent / BEST, folder / BEST)
 
 
 def _take_final_weights(

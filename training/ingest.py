@@ -130,6 +130,8 @@ def _check(config: IngestConfig) -> None:
         raise ConfigError(f"on_duplicates={config.on_duplicates} is none of {', '.join(_ON_DUPLICATES)}")
     if not config.root and config.source != "drive_hub":
         raise ConfigError("ingest needs root=<folder>: the data as its publisher gives it")
+    if not 0 <= config.seed < 2**32:
+        raise ConfigError(f"seed={config.seed} must be 0 to {2**32 - 1}")
     if config.tag is not None and not config.tag.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise ConfigError(f"tag={config.tag!r} is no name for a version; use letters, digits, dots, - and _")
 

@@ -60,7 +60,7 @@ class EpochProgress(Callback):
         shown = "  ".join(f"{name} {value:.4f}" for name, value in sorted(figures.items()))
         self.console.print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  {shown}  "
-            f"{per_step_s * 1000:.0f} ms/step  {(total - steps) * per_step_s:.0f} s left"
+            f"{per_step_s * 1000:.0f} ms/step  {max(total - steps, 0) * per_step_s:.0f} s left"
         )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -67,7 +67,8 @@ def _divided(samples: Sequence[Sample], folds: int, seed: int, *, of_test: bool)
     subjects = sorted({sample.subject for sample in ordered})
     folds = min(folds, len(subjects)) if of_test else folds
     if folds > len(subjects) or (folds < 2 and not of_test):
-        raise DataError(f"data.folds={folds} does not fit {len(subjects)} subjects; give 2 to {len(subjects)}")
+        possible = f"give 2 to {len(subjects)}" if len(subjects) > 1 else "at least two are needed, one to be held out"
+        raise DataError(f"{folds} folds do not fit {len(subjects)} subjects; {possible}")
     if folds > 1 and all(sample.label is not None for sample in ordered):
         return _stratified(ordered, folds, seed)
     fold_of = {subject: index * folds // len(subjects) for index, subject in enumerate(subjects)}

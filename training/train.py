@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -218,12 +217,8 @@ def _save_evaluation(outcome: _Outcome, folder: Path) -> None:
 
 
 def _prepare_folder(folder: Path) -> Path:
-    """Make the run's folder and remove what an earlier run left that this one will write anew."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.json").unlink(missing_ok=True)
-        for old in (HELD_OUT, PLOTS):
-            shutil.rmtree(folder / old, ignore_errors=True)
     except OSError as error:
         raise TrainingError(f"the folder {folder} cannot be written ({error}); name another one with out=") from error
     return folder

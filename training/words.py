@@ -1,5 +1,6 @@
 """The words of a call: a command's own options out of them, and the call as it was typed; imported in no time."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -12,6 +13,9 @@ from training.config import one_sentence
 from training.errors import ConfigError
 
 Options = TypeVar("Options")
+_PATHS = ("data.root", "out", "resume", "tracking.uri", "tracking.artifacts", "tracking.folder")
+# What Hydra reads as it stands; commas separate the runs of a multirun.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./:@,+-]+")
 
 
 def own_options(words: Sequence[str], schema: type[Options]) -> tuple[Options, list[str]]:
@@ -54,6 +58,19 @@ def _is_own(word: str, schema: type[Any]) -> bool:
 def _plain(value: str) -> Any:
     # A value that is left empty, or null, is the key's default where that is null.
     return None if value in ("", "null") else value.strip("'\"")
+
+
+def for_hydra(words: Sequence[str]) -> list[str]:
+    """Return the words with quoted paths: Hydra's own grammar knows neither letters beyond ASCII nor an equals sign."""
+    return [_with_quoted_path(word) for word in words]
+
+
+def _with_quoted_path(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key not in _PATHS or value[:1] in ("", "'", '"') or _PLAIN_PATH.fullmatch(value):
+        return word
+    escaped = value.replace("'", "\\'").replace("${", "\\${")
+    return f"{key}='{escaped}'"
 
 
 def as_typed(command: str, words: Sequence[str]) -> str:

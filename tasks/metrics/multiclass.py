@@ -69,7 +69,7 @@ def class_scores(matrix: Matrix) -> ClassScores:
         precision=_per_class(right, predicted, known),
         recall=_per_class(right, true, known),
         f1=_per_class(2 * right, true + predicted, known),
-        accuracy=float(right.sum()) / total if total else 1.0,
+        accuracy=float(right.sum()) / total if total else float("nan"),
         mcc=_correlation(float(right.sum()), true, predicted, total),
     )
 

@@ -1,6 +1,7 @@
 """Model cards: every figure with its command, no picture that may not be shown, nothing about other weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def test_normalised_figures_of_something_else_are_refused(
 
 @pytest.mark.parametrize("model", ["vessels"], indirect=True)
 def test_pictures_of_a_free_set_are_shown_small(model: Path) -> None:
-    page = write_card(options(model, evaluation(model), pictures=True), "command")
+    page = write_card(options(model, evaluation(model), published="chase_db1", pictures=True), "command")
     assert "](images/vessels_worst.jpg)" in page.read_text()
     with Image.open(page.parent / "images" / "vessels_worst.jpg") as picture:
         assert picture.width <= 1200
@@ -160,9 +161,26 @@ def test_pictures_of_a_free_set_are_shown_small(model: Path) -> None:
 @pytest.mark.parametrize("source", ["drive", "drive_hub", "stare", "deeplake", "landcover_ai"])
 def test_pictures_of_other_sets_are_refused_before_anything_is_written(model: Path, source: str) -> None:
     path = evaluation(model, data={"source": source})
-    with pytest.raises(CardError, match=f"pictures of {source} may not be shown"):
-        write_card(options(model, path, pictures=True), "command")
+    with pytest.raises(CardError, match=f"in the layout of {source} is no set that may be shown"):
+        write_card(options(model, path, published="chase_db1", pictures=True), "command")
     assert not (model.parent / "docs").exists()
+
+
+@pytest.mark.parametrize("model", ["vessels"], indirect=True)
+def test_a_layout_is_no_licence(model: Path) -> None:
+    """Somebody's own photographs may lie in folders like those of CHASE_DB1."""
+    path = evaluation(model)
+    with pytest.raises(CardError, match="published=chase_db1"):
+        write_card(options(model, path, pictures=True), "command")
+    assert "CC BY" not in write_card(options(model, path), "command").read_text()
+    assert "CC BY 4.0" in write_card(options(model, path, published="chase_db1"), "command").read_text()
+
+
+@pytest.mark.parametrize("model", ["vessels"], indirect=True)
+def test_another_task_is_refused(model: Path) -> None:
+    path = evaluation(model)
+    with pytest.raises(CardError, match=r"is of vessels and .* of vessels; give those of landcover_ai"):
+        write_card(replace(options(model, path), task="landcover_ai"), "command")
 
 
 @pytest.mark.parametrize("model", ["vessels"], indirect=True)

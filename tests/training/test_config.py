@@ -64,6 +64,10 @@ def test_data_folder_is_mandatory() -> None:
     ("override", "key"),
     [
         ("data.folds=1", "data.folds"),
+        ("seed=-1", "seed"),
+        ("seed=5000000000", "seed"),
+        ("augmentation.illumination=0.3", "augmentation.illumination"),
+        ("trainer.patience=2", "trainer.patience"),
         ("data.validation_share=1", "data.validation_share"),
         ("data.sampler=weighted", "data.sampler"),
         ("data.official_test=ignored", "data.official_test"),
@@ -109,3 +113,9 @@ def test_chosen_file_of_a_group_wins_over_the_task(task: str, group: str, name: 
     assert isinstance(chosen, dict)
     found = asdict(getattr(config, group))
     assert {key: found[key] for key in chosen} == chosen
+
+
+@pytest.mark.parametrize("path", ["/x/aé", "/x/a=b", "/x/a b'c", "/x/{a}", "/x/${y}", "/x/back\\slash", "plain/x-1.2"])
+def test_paths_are_taken_as_they_stand(path: str) -> None:
+    config = load_config([f"data.root={path}", f"out={path}", f"resume={path}"])
+    assert (config.data.root, config.out, config.resume) == (path, path, path)

@@ -121,7 +121,7 @@ def test_an_interrupted_fold_goes_on_where_it_was(
     [
         (("resume=somewhere",), "leave resume= out"),
         (("baseline=perhaps",), "baseline"),
-        (("data.folds=99",), "data.folds=99 does not fit 12 subjects"),
+        (("data.folds=99",), "99 folds do not fit 12 subjects"),
     ],
 )
 def test_wrong_calls_are_one_sentence(

@@ -1,5 +1,6 @@
 """Judging: serving's own path, counts instead of pixels, intervals over subjects, calibration."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn import metrics as reference
 from stand_in import ColourNetwork, ConstantNetwork, small_task, stand_in_samples
 
 from tasks import TASKS, Kind, TaskSpec
+from tasks.metrics import class_scores
 from tasks.processing import Classification, Prediction, postprocess, preprocess
 from training.errors import DataError
 from training.evaluation import Evaluated, evaluate, fit_calibration, intervals, pooled_metrics, predict
@@ -114,6 +116,11 @@ def test_semantic_figures_equal_scikit_learn_on_the_labelled_pixels(name: str) -
     assert figures["mcc"] == pytest.approx(reference.matthews_corrcoef(truth[known], mask[known]))
     matrix = matrix_of([item.tally for item in items], task)
     assert np.array_equal(matrix, reference.confusion_matrix(truth[known], mask[known]))
+
+
+def test_figures_of_nothing_are_not_defined() -> None:
+    scores = class_scores(np.zeros((5, 5), np.int64))
+    assert all(math.isnan(value) for value in (scores.accuracy, *scores.iou, *scores.f1))
 
 
 def test_unlabeled_pixels_never_count() -> None:

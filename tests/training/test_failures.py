@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from doors import OFFLINE, ROOT
+from PIL import Image
 from tiny import tiny_words
 
 from training import train as training
@@ -221,3 +224,20 @@ def test_interrupted_during_imports_shows_no_traceback(tiny_vessels: Path, tmp_p
     out, err = run.communicate(timeout=60)
     assert run.returncode == 130, err
     assert "Traceback" not in out + err
+
+
+def test_text_is_no_checkpoint(tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "script.sh").write_text("#!/bin/sh\necho hello\n")
+    status, said = said_by(tiny_words(tiny_vessels, tmp_path / "out", f"resume={tmp_path}/script.sh"), capsys)
+    assert (status, "is not a readable checkpoint" in said) == (2, True)
+
+
+def test_pictures_without_a_label_teach_nothing(
+    tiny_tiles: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(shutil.copytree(tiny_tiles, tmp_path / "set"))
+    for mask in root.rglob("masks/*.png"):
+        Image.fromarray(np.full_like(np.array(Image.open(mask).convert("RGB")), 0x9B)).save(mask)
+    words = tiny_words(root, tmp_path / "out", "loss=cross_entropy_dice", "data.folds=3", task="dubai_aerial")
+    status, said = said_by(words, capsys)
+    assert (status, "no pixel of the training pictures has a label" in said) == (1, True)

@@ -130,3 +130,36 @@ def test_a_lower_rate_takes_effect_when_resumed(tiny_vessels: Path, tmp_path: Pa
     weights = [name for name in before if name.endswith("weight")]
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in weights)
     assert not all(torch.equal(before[name], after[name]) for name in weights)
+
+
+STEERED = (*LONG, "trainer.patience=5", "optimiser.learning_rate=1.0")
+
+
+def test_best_weights_are_those_of_the_run_that_goes_on(tiny_vessels: Path, tmp_path: Path) -> None:
+    """Continued in another folder, where a run on other people left its own best weights."""
+    source, other = tmp_path / "source", tmp_path / "other"
+    assert main(tiny_words(tiny_vessels, source, *STEERED)) == 0
+    assert main(tiny_words(tiny_vessels, other, *STEERED, "data.held_out_fold=0")) == 0
+    assert sha(other) != sha(source)
+    assert main(tiny_words(tiny_vessels, other, *STEERED, f"resume={source}")) == 0
+    assert sha(other) == sha(source)
+    assert main(tiny_words(tiny_vessels, tmp_path / "empty", *STEERED, f"resume={source}")) == 0
+    assert sha(tmp_path / "empty") == sha(source)
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        (("data.held_out_fold=0",), "trained on other pictures"),
+        (("trainer.epochs=1",), "is in epoch 2 already"),
+        (("trainer.batch_size=4",), "written with trainer.batch_size 2"),
+    ],
+)
+def test_refused_resume_leaves_the_model_as_it_was(
+    tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: tuple[str, ...], complaint: str
+) -> None:
+    assert main(tiny_words(tiny_vessels, tmp_path)) == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert main(tiny_words(tiny_vessels, tmp_path, *changed, f"resume={tmp_path}")) == 2
+    assert complaint in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

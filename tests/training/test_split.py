@@ -148,7 +148,7 @@ def test_subject_on_both_sides_of_an_official_split_is_refused() -> None:
 
 @pytest.mark.parametrize("folds", [0, 1, 4])
 def test_folds_that_do_not_fit_are_refused(folds: int) -> None:
-    with pytest.raises(DataError, match=f"data.folds={folds} does not fit 3 subjects"):
+    with pytest.raises(DataError, match=f"{folds} folds do not fit 3 subjects"):
         assign_folds([sample(name, name) for name in "abc"], folds)
 
 

@@ -1,10 +1,12 @@
 """The figures of a cross-validation: pooled over all subjects, and how much they differ from fold to fold."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.table import Table
 
 from tasks import TaskSpec
@@ -29,15 +31,15 @@ def summary(results: Sequence[FoldResult], task: TaskSpec, resamples: int, seed:
 
     Returns:
         `metrics` and `intervals_95` pooled over every fold's pictures, `mean` and `std` (sample standard deviation)
-        over the folds, and `folds` with each one's figures.
+        over the folds where a figure is defined, and `folds` with each one's figures.
     """
     judged = [item for result in results for item in result.judged]
     names = [name for name in results[0].metrics if all(name in result.metrics for result in results)]
-    columns = {name: np.array([result.metrics[name] for result in results]) for name in names}
+    columns = {name: _defined([result.metrics[name] for result in results]) for name in names}
     document = {
         "metrics": pooled_metrics(judged, task),
         "intervals_95": intervals(judged, task, resamples, seed),
-        "mean": {name: float(column.mean()) for name, column in columns.items()},
+        "mean": {name: float(column.mean()) if len(column) else math.nan for name, column in columns.items()},
         "std": {name: float(column.std(ddof=1)) if len(column) > 1 else 0.0 for name, column in columns.items()},
         "folds": [_described(result) for result in results],
     }
@@ -70,6 +72,11 @@ def spread_table(document: dict[str, Any], task: TaskSpec) -> Table:
         row.append(f"{_number(document['mean'].get(name))} ± {_number(document['std'].get(name))}")
         table.add_row(*row, *([_number(document["baseline"]["metrics"].get(name))] if has_baseline else []))
     return table
+
+
+def _defined(values: Sequence[float]) -> npt.NDArray[np.float64]:
+    column = np.array(values, np.float64)
+    return column[~np.isnan(column)]
 
 
 def _described(result: FoldResult) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from training.config import TrainingConfig, one_sentence
 from training.errors import ConfigError, StoppedError, TrainingError
 from training.train import main_metric, train
 from training.weights import load_card
+from training.words import for_hydra
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def split_words(words: list[str]) -> list[list[str]]:
         ConfigError: a word that Hydra does not understand.
     """
     try:
-        overrides = OverridesParser.create().parse_overrides(words)
+        overrides = OverridesParser.create().parse_overrides(for_hydra(words))
         return [list(job) for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
     except HydraException as error:
         raise ConfigError(one_sentence(error)) from error
@@ -78,7 +79,7 @@ def _jobs(words: list[str]) -> list[_Job]:
     for number, job in enumerate(combinations):
         varied = tuple(word for word in job if word not in common)
         config = load_config(job)
-        named = re.sub(r"[^\w.=-]+", "_", ",".join(varied).replace(",", "__")) or "run"
+        named = re.sub(r"[^A-Za-z0-9_.-]+", "_", ",".join(varied).replace(",", "__").replace("=", "-")) or "run"
         config = replace(config, out=str(Path(config.out) / "multirun" / f"{number}_{named}"[:120]))
         check_config(config)
         jobs.append(_Job(varied, config))

@@ -113,6 +113,7 @@ def _check(config: TrainingConfig, options: TuningOptions) -> None:
         "data.validation_share=0 leaves nothing to judge trials by; give more": config.data.validation_share == 0,
         "tune trains in one process; give trainer.devices=1": config.trainer.devices > 1,
         "tune continues by itself the study it finds in out=; leave resume= out": config.resume is not None,
+        f"out={config.out} has a question mark, and a database's address ends there; name another": "?" in config.out,
         f"trials={options.trials} must be at least 1": options.trials < 1,
         f"timeout_s={options.timeout_s} must be above 0": options.timeout_s is not None and options.timeout_s <= 0,
         f"pruner={options.pruner} must be one of {', '.join(_PRUNERS)}": options.pruner not in _PRUNERS,
@@ -283,7 +284,8 @@ class _Search:
             run.finish(succeeded=True) if succeeded else run.abandon()
             for checkpoint in folder.glob("*.ckpt"):
                 checkpoint.unlink()  # nobody resumes a trial
-        return float(fitted.history[-1][VALIDATION_SCORES[self.task.kind]])
+        scores = [epoch[VALIDATION_SCORES[self.task.kind]] for epoch in fitted.history]
+        return float(max(scores) if config.trainer.patience else scores[-1])
 
 
 class _StopWhatFallsBehind(Callback):

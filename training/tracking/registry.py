@@ -22,6 +22,7 @@ def fetch(task: str, alias: str, uri: str, to: Path = MODELS) -> Path:
     Raises:
         TrainingError: the registry cannot be used, or no model carries the alias.
     """
+    _require_there(uri)
     version = _aliased(task, alias, uri)
     if version is None:
         raise TrainingError(
@@ -29,6 +30,15 @@ def fetch(task: str, alias: str, uri: str, to: Path = MODELS) -> Path:
             + (" and promote it" if alias == "champion" else "")
         )
     return _copy(task, version, uri, to)
+
+
+def _require_there(uri: str) -> None:
+    """Refuse a local registry that is not there: MLflow would make an empty one and then find nothing in it."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    if uri.startswith("sqlite:///") and not path.is_file():
+        raise TrainingError(
+            f"there is no registry {path}; train with tracking.register=true, or name another with uri="
+        )
 
 
 def promote(task: str, uri: str, metric: str, *, version: str | None = None, force: bool = False) -> str:
@@ -45,6 +55,7 @@ def promote(task: str, uri: str, metric: str, *, version: str | None = None, for
         ConfigError: there is no such version, or it is worse than the champion and `force` is not set.
         TrainingError: the registry cannot be used.
     """
+    _require_there(uri)
     chosen = version or _aliased(task, "challenger", uri)
     if chosen is None:
         raise ConfigError(f"{task} has no challenger at {uri}; train with tracking.register=true, or give version=")
