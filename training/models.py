@@ -51,6 +51,8 @@ def run_ship(words: list[str], console: Console) -> int:
         options = only_options(words, ShipOptions)
         if not options.model or not options.to:
             raise ConfigError("ship needs model=<model folder> and to=<folder>/<task>")
+        if options.to.endswith("/") or Path(options.to).is_dir():
+            raise ConfigError(f"to={options.to} is a folder; name the pair in it, such as {Path(options.to)}/vessels")
         ship(Path(options.model), Path(options.to))
         console.print(f"shipped: {options.to}.safetensors, {options.to}.json", markup=False)
         return 0

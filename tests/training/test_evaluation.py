@@ -209,7 +209,7 @@ def test_threshold_is_the_one_of_largest_dice() -> None:
     samples = stand_in_samples(task, count=4)
     calibration = fit_calibration(Timid(), samples, task)
     assert 0.1 < calibration.threshold < 0.3
-    assert fit_calibration(Timid(), samples, task, learnt=True).threshold == 0.5
+    assert fit_calibration(Timid(), samples, task, learnt=True) == Calibration()
     served = pooled_metrics(list(evaluate(ServingModule(Timid(), task, calibration), samples, task)), task)
     assert served["dice"] == 1.0
     assert pooled_metrics(list(evaluate(ServingModule(Timid(), task), samples, task)), task)["dice"] == 0.0
