@@ -18,6 +18,8 @@ _CHOICES = {
     "tracking.name": ("mlflow", "wandb", "none"),
     "tracking.mode": ("offline", "online"),
 }
+# What a number may be at most where nothing else limits it; infinity is none.
+_LARGEST = 1e18
 # key → lowest and highest value that make sense; None is no limit.
 _RANGES: dict[str, tuple[float, float | None]] = {
     "seed": (0, 2**32 - 1),
@@ -76,7 +78,7 @@ def check_config(config: TrainingConfig) -> None:
         _require(_value(config, key) in choices, key, _value(config, key), "one of " + ", ".join(choices))
     for key, (lowest, highest) in _RANGES.items():
         value = _value(config, key)
-        fits = isinstance(value, int | float) and lowest <= value <= (float("inf") if highest is None else highest)
+        fits = isinstance(value, int | float) and lowest <= value <= (_LARGEST if highest is None else highest)
         _require(fits, key, value, f"at least {lowest}" + ("" if highest is None else f" and at most {highest}"))
     _check_task(config, task)
 

@@ -28,7 +28,9 @@ def own_options(words: Sequence[str], schema: type[Options]) -> tuple[Options, l
     defaults = vars(schema())
     given = [(key, value) for key, _, value in (word.partition("=") for word in own)]
     try:
-        lists = OmegaConf.from_dotlist([f"{key}={value}" for key, value in given if isinstance(defaults[key], list)])
+        lists = OmegaConf.from_dotlist(
+            [f"{key}=[{value.strip('[]')}]" for key, value in given if isinstance(defaults[key], list)]
+        )
         # Everything else is taken as it stands: a folder's name is no YAML.
         others = {key: _plain(value) for key, value in given if not isinstance(defaults[key], list)}
         options = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), lists, others))

@@ -73,6 +73,7 @@ def test_data_folder_is_mandatory() -> None:
         ("data.official_test=ignored", "data.official_test"),
         ("optimiser.learning_rate=-1", "optimiser.learning_rate"),
         ("optimiser.learning_rate=nan", "optimiser.learning_rate"),
+        ("optimiser.learning_rate=inf", "optimiser.learning_rate"),
         ("optimiser.name=adam", "optimiser.name"),
         ("loss.dice_weight=2", "loss.dice_weight"),
         ("loss.name=cross_entropy", "loss.name"),

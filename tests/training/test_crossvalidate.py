@@ -151,7 +151,7 @@ def test_folds_of_separate_calls_are_added_up(
     tiny_eyes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = ["crossvalidate", *words(tiny_eyes, tmp_path, "tracking=none")]
-    assert main([*call, "only=[2]"]) == 0
+    assert main([*call, "only=2"]) == 0
     assert not (tmp_path / "crossvalidation.json").exists(), "two folds are missing"
     assert main([*call, "only=[0,1]"]) == 0
     capsys.readouterr()
