@@ -1,5 +1,7 @@
 """Values that are typed correctly and still make no sense are refused before any data is read."""
 
+import sys
+
 from tasks import Kind, TaskSpec, UnknownTaskError, get_task
 from training.config import TrainingConfig
 from training.errors import ConfigError
@@ -18,8 +20,8 @@ _CHOICES = {
     "tracking.name": ("mlflow", "wandb", "none"),
     "tracking.mode": ("offline", "online"),
 }
-# What a number may be at most where nothing else limits it; infinity is none.
-_LARGEST = 1e18
+# What a number may be at most where nothing else limits it: anything but infinity.
+_LARGEST = sys.float_info.max
 # key → lowest and highest value that make sense; None is no limit.
 _RANGES: dict[str, tuple[float, float | None]] = {
     "seed": (0, 2**32 - 1),

@@ -131,7 +131,7 @@ def test_normalising_makes_colour_squeeze_and_size_equal() -> None:
         (["task=vessels", "root=x", "tta=maybe"], 2, "maybe"),
         (["task=vessels", "root=x", "subjects=some"], 2, "unseen, all"),
         (["task=vessels", "root=x", "normalise=colour_and_framing"], 2, "would move the masks"),
-        (["vessels"], 2, "not key=value"),
+        (["vessels"], 2, "is not understood"),
         (["task=vessels", "root=x", "model=/nowhere"], 1, "/nowhere"),
     ],
 )
