@@ -105,7 +105,7 @@ def test_a_signal_stops_all_of_them_and_resume_goes_on(
     assert main(tiny_words(tiny_vessels, tmp_path, *LONG)) == 143
     waiting[0].join()
     assert f"resume={tmp_path}" in capsys.readouterr().out
-    alone = ("trainer.devices=1", "trainer.epochs=1", f"resume={tmp_path}")
+    alone = ("trainer.devices=1", "trainer.epochs=10", f"resume={tmp_path}")
     assert main(tiny_words(tiny_vessels, tmp_path, *LONG, *alone)) == 0
 
 
