@@ -29,26 +29,22 @@ def build_augmentation(config: AugmentationConfig, crop_px: int, seed: int, kind
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations as A  # noqa: N812, PLC0415 - its own documentation's name; after the line above
 
+    mask_interpolation = cv2.INTER_NEAREST if kind is Kind.SEMANTIC_SEGMENTATION else cv2.INTER_LINEAR
     place = A.Affine(
         scale=(1 - config.scale, 1 + config.scale),
         rotate=(-config.rotate_deg, config.rotate_deg),
         translate_percent=(-config.shift, config.shift),
         interpolation=cv2.INTER_LINEAR,
-        mask_interpolation=cv2.INTER_NEAREST if kind is Kind.SEMANTIC_SEGMENTATION else cv2.INTER_LINEAR,
+        mask_interpolation=mask_interpolation,
         p=0.8,
     )
     whole = A.Resize(crop_px, crop_px, interpolation=cv2.INTER_AREA)
     cut = whole if kind is Kind.CLASSIFICATION else A.RandomCrop(crop_px, crop_px)
-    flips = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if config.flip else []
-    return A.Compose([place, cut, *_warp(A, config, kind), *flips, *_camera(A, config)], seed=seed)
-
-
-def _warp(A: Any, config: AugmentationConfig, kind: Kind) -> list[Any]:  # noqa: N803 - as its own documentation
-    if not config.warp:
-        return []
-    mask_interpolation = cv2.INTER_NEAREST if kind is Kind.SEMANTIC_SEGMENTATION else cv2.INTER_LINEAR
     limits = (-config.warp, config.warp)
-    return [A.GridDistortion(num_steps=5, distort_limit=limits, mask_interpolation=mask_interpolation, p=0.7)]
+    grid = A.GridDistortion(num_steps=5, distort_limit=limits, mask_interpolation=mask_interpolation, p=0.7)
+    warp = [grid] if config.warp else []
+    flips = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5)] if config.flip else []
+    return A.Compose([place, cut, *warp, *flips, *_camera(A, config)], seed=seed)
 
 
 def _camera(A: Any, config: AugmentationConfig) -> list[Any]:  # noqa: N803 - as above

@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ from training.words import as_typed, own_options
 RESULT = "crossvalidation.json"
 _STARTED = "started.json"
 _RUN = "run_id.txt"
-# Keys of the configuration that change no weight.
-PLACES_AND_SPEED = (
+# Parts and keys of the configuration that change no weight.
+_NOT_LEARNT_FROM = ("out", "resume", "tracking", "evaluation")
+_PLACES_AND_SPEED = (
     ("data", "root"),
     ("data", "source"),
     ("data", "memory_mb"),
@@ -168,13 +169,20 @@ def _train_fold(config: TrainingConfig, digest: str, run: Run, console: Console)
 
 
 def _identity(config: TrainingConfig, digest: str) -> dict[str, Any]:
-    """Return what decides a fold's weights: the split data and the configuration without places and speed."""
-    fields = asdict(config)
-    for name in ("out", "resume", "tracking", "evaluation"):
-        del fields[name]
-    for group, name in PLACES_AND_SPEED:
-        del fields[group][name]
-    return dict(json.loads(json.dumps({"data_digest": digest, **fields})))
+    """Return what decides a fold's weights: the split data and the recipe."""
+    return {"data_digest": digest, **recipe(asdict(config))}
+
+
+def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a run's configuration decides its weights, as JSON gives it back: no places and no speed.
+
+    Args:
+        config: the fields of `TrainingConfig`; those that are left out of the result may be missing.
+    """
+    fields = {name: value for name, value in config.items() if name not in _NOT_LEARNT_FROM}
+    for group, name in _PLACES_AND_SPEED:
+        fields[group] = {key: value for key, value in fields[group].items() if key != name}
+    return dict(json.loads(json.dumps(fields)))
 
 
 def _require_same(folder: Path, identity: dict[str, Any]) -> None:
