@@ -7,6 +7,7 @@ BUILD ?= build
 TASK ?= vessels
 DATA ?=
 PROFILE ?= default
+FORMATS ?= torchscript,onnx
 RUN := .venv/bin/python -m
 
 INSTALLED := .venv/.installed
@@ -17,7 +18,7 @@ $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/i
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  PROFILE=default|torchscript  PYTHON=<interpreter>"
+	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  PYTHON=<interpreter>"
 
 .PHONY: install
 install: $(INSTALLED) ## install everything into .venv, pinned and hashed
@@ -51,8 +52,9 @@ train: $(INSTALLED) ## train and judge TASK on DATA, as long as the task says
 	@$(RUN) training task=$(TASK) data.root="'$(or $(DATA),$(BUILD)/data/synthetic)'" out="'$(BUILD)/training/$(TASK)'"
 
 .PHONY: export
-export: $(INSTALLED) ## export the trained model behind the parity gate and place the release
-	@$(RUN) export model="$(BUILD)/training/$(TASK)" to="$(BUILD)/model_repository" work="$(BUILD)/export"
+export: $(INSTALLED) ## export the trained model behind the parity gate and place the release, as FORMATS
+	@$(RUN) export model="$(BUILD)/training/$(TASK)" formats="[$(FORMATS)]" to="$(BUILD)/model_repository" \
+		work="$(BUILD)/export"
 
 .PHONY: serve
 serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC), 8002 (metrics) until Ctrl-C

@@ -8,14 +8,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-USAGE = """usage: python -m export [task=NAME] [model=FOLDER] [pictures=FOLDER] [formats=[onnx,torchscript]]
-                        [to=FOLDER] [work=FOLDER]
+USAGE = """usage: python -m export [task=NAME] [model=FOLDER|champion|challenger] [pictures=FOLDER] [calibration=FOLDER]
+                        [formats=[onnx,torchscript]] [to=FOLDER] [work=FOLDER]
            write every format, compare it with the trained network on labelled pictures, place it into the release
+           formats: torchscript, onnx, onnx_fp16, onnx_int8, openvino, tensorrt, torch_tensorrt, aoti
        python -m export verify FOLDER
            re-hash a placed release and say what it was made from
 
 examples: python -m export model=build/training/vessels
-          python -m export task=eye_disease model=weights/eye_disease pictures=<data root>"""
+          python -m export task=eye_disease model=weights/eye_disease pictures=<data root>
+          python -m export task=vessels model=champion formats=[onnx,onnx_fp16,onnx_int8,openvino,tensorrt]"""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """What a format is: how it is written, how it is run for the parity gate, and how far it may be off."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,17 @@ class Answer:
     Attributes:
         served: the outputs in the order of `OUTPUT_NAMES`, as `ServingModule.forward` describes them.
         probability: float32 0–1, just before arg-max and rounding: (batch, size, size),
-            (batch, predicted classes, size, size) or (batch, classes), where it is itself what is served.
+            (batch, predicted classes, size, size) or (batch, classes), where it is itself what is served. None if the
+            artefact cannot be asked for it; then what is served is all that can be compared.
     """
 
     served: tuple[npt.NDArray[Any], ...]
-    probability: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.float32] | None
 
 
 Runner = Callable[[Pixels], Answer]
+# Outputs by the name of the layer, as the network's source calls it.
+Layers = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Budget:
         max_level_error: of the served byte (0–255), any pixel of any picture.
         disagreement: share of the pixels, or of the pictures, that get another class.
         quality_difference: of the task's figure (`tasks.quality`) against the expert.
+        layer_error: from where on a layer counts as diverging: mean absolute error / mean absolute value of its output.
         reason: why these figures.
     """
 
@@ -56,7 +60,28 @@ class Budget:
     max_level_error: int
     disagreement: float
     quality_difference: float
+    layer_error: float
     reason: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an artefact is made from.
+
+    Attributes:
+        module: the trained network as it is served.
+        task: of the network.
+        metadata: what the artefact says of itself wherever it is copied to.
+        calibration: reads pictures that the network was trained on, uint8 (size, size, 3), for formats that need some.
+            Raises ExportError if there are none.
+        kept_float: layers that stay FP32 in a format of lower precision; the gate asks for them.
+    """
+
+    module: ServingModule
+    task: TaskSpec
+    metadata: Mapping[str, str]
+    calibration: Callable[[], Sequence[Pixels]]
+    kept_float: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,17 +90,27 @@ class Format:
 
     Attributes:
         file_name: in the model's version folder, as its config.pbtxt names it.
-        write: (module, task, metadata to embed, path) → writes the file.
-        load: path → a function that runs the file on uint8 (batch, size, size, 3).
+        write: (material, path) → writes the file. Raises ExportError.
+        load: path → a function that runs the file on uint8 (batch, size, size, 3), or None where this machine cannot.
         budget: what the parity gate holds it to.
         packages: distributions whose versions provenance records.
+        by_default: whether it is written where no formats are named.
+        companions: names of the further files that are written beside it.
+        needs: formats that it is made from; they are exported with it.
+        layers: (path, one picture) → what its layers answer, if that can be asked.
+        islands: whether layers may stay FP32 until it is within its budget.
     """
 
     file_name: str
-    write: Callable[[ServingModule, TaskSpec, Mapping[str, str], Path], None]
-    load: Callable[[Path], Runner]
+    write: Callable[[Material, Path], None]
+    load: Callable[[Path], Runner | None]
     budget: Budget
     packages: tuple[str, ...]
+    by_default: bool = False
+    companions: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    layers: Callable[[Path, Pixels], Layers] | None = None
+    islands: bool = False
 
 
 def answer_of(module: ServingModule, batch: torch.Tensor) -> Answer:
@@ -85,3 +120,9 @@ def answer_of(module: ServingModule, batch: torch.Tensor) -> Answer:
     # A probability that is served as it is must be measured as it is served.
     before = served[0] if served[0].is_floating_point() else module.probability(batch)
     return Answer(tuple(output.numpy() for output in served), before.numpy())
+
+
+def served_only(outputs: Sequence[torch.Tensor]) -> Answer:
+    """Return the answer of an artefact that has no tensors inside which could be read."""
+    served = tuple(output.numpy() for output in outputs)
+    return Answer(served, None if served[-1].dtype == np.uint8 else served[-1])

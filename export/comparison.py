@@ -1,4 +1,4 @@
-"""One batch through the trained network and through an artefact: what differs between the two answers."""
+"""What the trained network answers to the pictures, and how an artefact's answers differ from that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,76 +16,108 @@ from tasks.processing import postprocess, postprocess_classes, postprocess_label
 from tasks.quality import count, quality
 from training.serving_module import ServingModule
 
+Classes = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the trained network answers to a picture: computed once, compared with every artefact.
+
+    Attributes:
+        picture: as it was given.
+        answer: to a batch of one.
+        classes: as a caller gets them, pixels (height, width) of the picture or a label ().
+        counts: their confusion matrix against the expert.
+    """
+
+    picture: Picture
+    answer: Answer
+    classes: Classes
+    counts: Matrix
+
 
 @dataclass(frozen=True)
 class Compared:
-    """A batch's differences.
+    """A picture's differences.
 
     Attributes:
         max_abs, mean_abs: of the probability (0–1), over all values.
+        magnitude: mean of the expected probability.
         max_level: of the served byte (0–255); 0 where none is served.
-        disagreements: by picture the share of pixels, or 0 or 1 for the label, that get another class.
-        counts: by picture the trained network's and the artefact's confusion matrix against the expert.
+        disagreement: share of the pixels, or 0 or 1 for the label, that get another class.
+        expected, found: the trained network's and the artefact's confusion matrix against the expert.
     """
 
     max_abs: float
     mean_abs: float
+    magnitude: float
     max_level: int
-    disagreements: list[float]
-    counts: list[tuple[Matrix, Matrix]]
+    disagreement: float
+    expected: Matrix
+    found: Matrix
 
 
-def compare(module: ServingModule, artefact: Runner, pictures: Sequence[Picture], task: TaskSpec) -> Compared:
-    """Run the pictures as one batch through both and compare.
+def expect(module: ServingModule, pictures: Sequence[Picture], task: TaskSpec) -> list[Expected]:
+    """Run the trained network on each picture."""
+    every = []
+    for picture in pictures:
+        with torch.inference_mode():
+            answer = answer_of(module, torch.from_numpy(picture.fitted.pixels[None]))
+        classes = classes_of(answer, 0, picture, task)
+        every.append(Expected(picture, answer, classes, count(classes, picture.truth, picture.judged, task)))
+    return every
+
+
+def compare(expected: Sequence[Expected], artefact: Runner, task: TaskSpec) -> list[Compared]:
+    """Run the pictures as one batch through the artefact and compare each.
 
     Raises:
         Exception: whatever the artefact's runtime raises.
         TaskError: the artefact answers with shapes or classes that the task does not have.
     """
-    pixels = np.stack([picture.fitted.pixels for picture in pictures])
-    with torch.inference_mode():
-        expected = answer_of(module, torch.from_numpy(pixels))
-    found = artefact(pixels)
-    difference = np.abs(expected.probability - found.probability.reshape(expected.probability.shape))
-    classes = [
-        (_classes(expected, row, picture, task), _classes(found, row, picture, task))
-        for row, picture in enumerate(pictures)
-    ]
+    found = artefact(np.stack([each.picture.fitted.pixels for each in expected]))
+    return [_compare_row(each, found, row, task) for row, each in enumerate(expected)]
+
+
+def _compare_row(expected: Expected, found: Answer, row: int, task: TaskSpec) -> Compared:
+    wanted, got = _measured(expected.answer, found, row)
+    difference = np.abs(wanted - got)
+    classes = classes_of(found, row, expected.picture, task)
     return Compared(
         float(difference.max()),
         float(difference.mean()),
-        _level_error(expected, found),
-        [float((theirs != ours).mean()) for theirs, ours in classes],
-        [
-            (count(theirs, picture.truth, picture.judged, task), count(ours, picture.truth, picture.judged, task))
-            for (theirs, ours), picture in zip(classes, pictures, strict=True)
-        ],
+        float(np.abs(wanted).mean()),
+        _level_error(expected.answer, found, row),
+        float((expected.classes != classes).mean()),
+        expected.counts,
+        count(classes, expected.picture.truth, expected.picture.judged, task),
     )
+
+
+def _measured(expected: Answer, found: Answer, row: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the probabilities to compare; of an artefact that has none inside, those that its bytes stand for."""
+    assert expected.probability is not None  # noqa: S101 - the trained network can always be asked
+    if found.probability is None:
+        return expected.served[-1][0] / np.float32(255), found.served[-1][row] / np.float32(255)
+    wanted = expected.probability[0]
+    return wanted, found.probability[row].reshape(wanted.shape)
 
 
 def disagreement(compared: Sequence[Compared], task: TaskSpec) -> float:
     """Return the largest share of a picture's pixels, or the share of the pictures, that get another class."""
-    shares = [share for batch in compared for share in batch.disagreements]
+    shares = [each.disagreement for each in compared]
     return float(np.mean(shares) if task.kind is Kind.CLASSIFICATION else np.max(shares))
 
 
 def quality_difference(compared: Sequence[Compared], task: TaskSpec) -> float:
     """Return how far the task's figure moves. Dice is a picture's, mean IoU and macro-F1 are a set's: pooled."""
-    pairs = [pair for batch in compared for pair in batch.counts]
+    pairs = [(each.expected, each.found) for each in compared]
     if task.kind is not Kind.BINARY_SEGMENTATION:
         pairs = [(np.sum([expected for expected, _ in pairs], axis=0), np.sum([found for _, found in pairs], axis=0))]
     return max(abs(quality(expected, task) - quality(found, task)) for expected, found in pairs)
 
 
-def _level_error(expected: Answer, found: Answer) -> int:
-    """Return the largest difference of a served probability: the last output, if it is served as a byte."""
-    levels = expected.served[-1]
-    if levels.dtype != np.uint8:
-        return 0
-    return int(np.abs(levels.astype(np.int16) - found.served[-1]).max())
-
-
-def _classes(answer: Answer, row: int, picture: Picture, task: TaskSpec) -> npt.NDArray[np.integer[Any]]:
+def classes_of(answer: Answer, row: int, picture: Picture, task: TaskSpec) -> Classes:
     """Return the classes as a caller would get them: pixels (height, width) of the picture, or a label ()."""
     served = [output[row] for output in answer.served]
     fitted = picture.fitted
@@ -94,3 +126,11 @@ def _classes(answer: Answer, row: int, picture: Picture, task: TaskSpec) -> npt.
     if task.kind is Kind.SEMANTIC_SEGMENTATION:
         return postprocess_classes(served[0], served[1], fitted.field_of_view, fitted.geometry, task).mask
     return postprocess(served[0], fitted.field_of_view, fitted.geometry, task).mask
+
+
+def _level_error(expected: Answer, found: Answer, row: int) -> int:
+    """Return the largest difference of a served probability: the last output, if it is served as a byte."""
+    levels = expected.served[-1][0]
+    if levels.dtype != np.uint8:
+        return 0
+    return int(np.abs(levels.astype(np.int16) - found.served[-1][row]).max())

@@ -1,6 +1,7 @@
 """What an export can be told, typed; given as key=value on the command line."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from omegaconf import OmegaConf
@@ -9,7 +10,11 @@ from omegaconf.errors import OmegaConfBaseException
 from export.errors import ExportError
 from export.formats import FORMATS
 from tasks import TASKS
-from training.config import one_sentence
+from training.config import TrackingConfig, one_sentence
+from training.tracking.registry import fetch
+
+# What a model can be in the registry.
+ALIASES = ("champion", "challenger")
 
 
 @dataclass
@@ -18,9 +23,12 @@ class ExportConfig:
 
     Attributes:
         task: what the model must have been trained for; whatever its card says if null.
-        model: a model folder that `python -m training` wrote, or a shipped weight without its suffix;
-            `build/training/<task>` if null.
+        model: a model folder that `python -m training` wrote, a shipped weight without its suffix, or `champion` or
+            `challenger` of the registry; `build/training/<task>` if null.
+        uri: of that registry, as `tracking.uri`.
         pictures: root of a labelled data set to compare on, instead of the model folder's held-out pictures.
+        calibration: root of the data set that the model was trained on, for INT8, whose ranges come from pictures
+            that it learnt from. Where the model was trained if null.
         formats: names from `FORMATS`.
         to: where the release is placed; tasks that it holds already stay in it.
         work: where artefacts are written and measured before that.
@@ -29,9 +37,24 @@ class ExportConfig:
     task: str | None = None
     model: str | None = None
     pictures: str | None = None
-    formats: list[str] = field(default_factory=lambda: list(FORMATS))
+    calibration: str | None = None
+    formats: list[str] = field(default_factory=lambda: [name for name, each in FORMATS.items() if each.by_default])
     to: str = "build/model_repository"
     work: str = "build/export"
+    uri: str = TrackingConfig.uri
+
+    def model_folder(self) -> Path:
+        """Return where the model lies; one of the registry is fetched.
+
+        Raises:
+            ExportError: an alias without a task.
+            training.errors.TrainingError: nobody carries the alias.
+        """
+        if self.model in ALIASES:
+            if self.task is None:
+                raise ExportError(f"model={self.model} is a part that one model of every task has; name the task= too")
+            return fetch(self.task, self.model, self.uri)
+        return Path(self.model or f"build/training/{self.task or 'vessels'}")
 
 
 def load_config(words: list[str]) -> ExportConfig:

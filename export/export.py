@@ -1,14 +1,20 @@
 """An export, read top to bottom: load, write, measure, refuse or place."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from export.artefact import Format, Material
+from export.calibration import read_calibration
+from export.comparison import Expected, expect
 from export.config import ExportConfig
+from export.divergence import LayerError, describe, layer_errors, worst_layers
 from export.errors import ExportError
-from export.formats import FORMATS
+from export.formats import FORMATS, with_needed
+from export.page import write_page
 from export.parity import ParityReport, measure_parity, require_parity
 from export.pictures import read_pictures
 from export.place import place, served_batch
@@ -28,32 +34,80 @@ class Placed:
 def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
     """Write every format, hold each to its parity budget, and place the task into the release if all pass.
 
-    `<work>/<task>/parity.json` is written either way.
+    `<work>/<task>/parity.json` and `parity.html` are written either way.
 
     Raises:
         ExportError: the first thing that kept the release from being placed.
         training.errors.TrainingError: the model or the pictures cannot be used.
     """
-    model = Path(config.model or f"build/training/{config.task or 'vessels'}")
+    model = config.model_folder()
     task = _task(model, config.task)
     module, card = load_serving_module(model)
-    pictures = read_pictures(model, Path(config.pictures) if config.pictures else None, task)
+    root = Path(config.pictures) if config.pictures else None
+    expected = expect(module, read_pictures(model, root, task, seen=set(card.trained_on)), task)
     work = _work_folder(Path(config.work) / task.name)
-    artefacts, reports = {}, []
-    for name in config.formats:
-        path = work / FORMATS[name].file_name
-        say(f"writing {task.name} as {name} …")
-        FORMATS[name].write(module, task, _metadata(task, card), path)
-        say(f"comparing {name} with the trained network on {len(pictures)} pictures …")
-        batch = served_batch(task.name)
-        reports.append(measure_parity(name, FORMATS[name], path, module, pictures, task, batch=batch))
-        artefacts[path.name] = path
-    (work / "parity.json").write_text(json.dumps([report.to_dict() for report in reports], indent=2) + "\n")
+    material = Material(module, task, _metadata(task, card), partial(read_calibration, config.calibration, card, task))
+    reports = []
+    formats = with_needed(config.formats)
+    for name in formats:
+        report = write_and_measure(name, material, work, expected, say)
+        reports += [] if report is None else [report]
+    _keep_reports(reports, work)
+    write_page(
+        reports, {name: work / FORMATS[name].file_name for name in formats}, expected, task, work / "parity.html"
+    )
     for report in reports:
         require_parity(report)
     say("placing the release …")
-    made = _provenance(card, config.formats, reports)
-    return Placed(task.name, place(task.name, artefacts, made, Path(config.to)))
+    made = _provenance(card, formats, reports)
+    return Placed(task.name, place(task.name, _artefacts(formats, work), made, Path(config.to)))
+
+
+def write_and_measure(
+    name: str, material: Material, work: Path, expected: Sequence[Expected], say: Callable[[str], None]
+) -> ParityReport | None:
+    """Write one format and compare it; while it is over its budget, with more layers in FP32 if it has such islands."""
+    export_format, path = FORMATS[name], work / FORMATS[name].file_name
+    batch, islands = served_batch(material.task.name), 0
+    while True:
+        say(f"writing {material.task.name} as {name} …" + (f" with {islands} layers in FP32" if islands else ""))
+        export_format.write(material, path)
+        say(f"comparing {name} with the trained network on {len(expected)} pictures …")
+        report = measure_parity(name, export_format, path, expected, material.task, batch=batch)
+        if report is None:
+            say(f"{name} cannot be run on this machine and was not compared: what it is made from was")
+            return None
+        report = replace(report, float_layers=tuple(sorted(material.kept_float)))
+        errors = [] if report.passed else _layer_errors(export_format, path, material, expected)
+        more = max(1, 2 * islands)
+        # With every layer in FP32 nothing would be left of the format.
+        if report.passed or not export_format.islands or more >= len(errors):
+            return replace(report, diverges=_diverges(export_format, errors) if not report.passed else "")
+        islands = more
+        material = replace(material, kept_float=material.kept_float | set(worst_layers(errors, islands)))
+
+
+def _layer_errors(
+    export_format: Format, path: Path, material: Material, expected: Sequence[Expected]
+) -> list[LayerError]:
+    if export_format.layers is None:
+        return []
+    picture = expected[0].picture.fitted.pixels
+    return layer_errors(material.module, export_format.layers(path, picture), picture)
+
+
+def _diverges(export_format: Format, errors: list[LayerError]) -> str:
+    return describe(errors, export_format.budget.layer_error) if export_format.layers is not None else ""
+
+
+def _artefacts(formats: Sequence[str], work: Path) -> dict[str, Path]:
+    names = [name for each in formats for name in (FORMATS[each].file_name, *FORMATS[each].companions)]
+    plans = [path.name for path in work.glob("model.sm*.plan")] if "tensorrt" in formats else []
+    return {name: work / name for name in (*names, *plans)}
+
+
+def _keep_reports(reports: Sequence[ParityReport], work: Path) -> None:
+    (work / "parity.json").write_text(json.dumps([report.to_dict() for report in reports], indent=2) + "\n")
 
 
 def _task(model: Path, asked: str | None) -> TaskSpec:
@@ -74,7 +128,7 @@ def _metadata(task: TaskSpec, card: ModelCard) -> dict[str, str]:
     }
 
 
-def _provenance(card: ModelCard, formats: list[str], reports: list[ParityReport]) -> dict[str, Any]:
+def _provenance(card: ModelCard, formats: Sequence[str], reports: Sequence[ParityReport]) -> dict[str, Any]:
     packages = sorted({package for name in formats for package in FORMATS[name].packages})
     return {
         "run_id": card.run_id,
@@ -83,14 +137,16 @@ def _provenance(card: ModelCard, formats: list[str], reports: list[ParityReport]
         "metrics": card.metrics,
         "trained_by": {"code_revision": card.code_revision, "versions": card.versions},
         "exported_by": {"code_revision": code_revision(), "versions": tool_versions(*packages)},
-        "parity": [report.to_dict() for report in reports],
+        "formats": list(formats),
+        "parity": [report.summary() for report in reports],
     }
 
 
 def _work_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "parity.json").unlink(missing_ok=True)
+        for name in ("parity.json", "parity.html"):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise ExportError(f"the folder {folder} cannot be written ({error}); name another one with work=") from error
     return folder

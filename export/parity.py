@@ -7,14 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from export.artefact import Budget, Format
-from export.comparison import compare, disagreement, quality_difference
+from export.artefact import Budget, Format, Runner
+from export.comparison import Compared, Expected, compare, disagreement, quality_difference
 from export.errors import ParityError
-from export.pictures import Picture
 from tasks import TaskSpec
 from tasks.checksums import sha256_of
-from tasks.quality import FIGURES
-from training.serving_module import ServingModule
+from tasks.quality import FIGURES, quality
+
+
+@dataclass(frozen=True)
+class PictureParity:
+    """One picture, compared alone.
+
+    Attributes:
+        name: of the picture.
+        expected, found: the task's figure of the trained network and of the artefact, 0–1.
+        disagreement: share of the pixels, or 0 or 1 for the label, that get another class.
+        max_abs_error: of the probability.
+    """
+
+    name: str
+    expected: float
+    found: float
+    disagreement: float
+    max_abs_error: float
 
 
 @dataclass(frozen=True)
@@ -26,12 +42,16 @@ class ParityReport:
         sha256: of the artefact that was measured.
         images: how many pictures it was measured on.
         max_abs_error, mean_abs_error: of the probability (0–1), over all values.
+        mean_rel_error: mean absolute error / mean of the expected probability.
         max_level_error: of the served byte (0–255); 0 where none is served.
         disagreement: largest share of a picture's pixels, or of the pictures, that get another class.
         figure: name of the task's figure, `tasks.quality.FIGURES`.
         quality_difference: of that figure. Dice is a picture's, and the largest difference counts; mean IoU and
             macro-F1 are figures of a set and pooled over all pictures.
+        float_layers: layers that stay FP32 because the artefact was over its budget without them.
         budget: what is allowed.
+        pictures: each of them.
+        diverges: the first layer that does, where the artefact is over its budget.
     """
 
     format: str
@@ -39,11 +59,15 @@ class ParityReport:
     images: int
     max_abs_error: float
     mean_abs_error: float
+    mean_rel_error: float
     max_level_error: int
     disagreement: float
     figure: str
     quality_difference: float
     budget: Budget
+    pictures: tuple[PictureParity, ...]
+    float_layers: tuple[str, ...] = ()
+    diverges: str = ""
 
     @property
     def passed(self) -> bool:
@@ -59,45 +83,57 @@ class ParityReport:
         """Return the figures and the verdict, ready for JSON."""
         return asdict(self) | {"passed": self.passed}
 
+    def summary(self) -> dict[str, Any]:
+        """Return them without the single pictures: what a release carries."""
+        return {name: value for name, value in self.to_dict().items() if name not in ("pictures", "diverges")}
+
 
 def measure_parity(
-    name: str,
-    export_format: Format,
-    path: Path,
-    module: ServingModule,
-    pictures: Sequence[Picture],
-    task: TaskSpec,
-    *,
-    batch: int,
-) -> ParityReport:
-    """Run the artefact at `path` and the network that it was made from on every picture and compare.
+    name: str, export_format: Format, path: Path, expected: Sequence[Expected], task: TaskSpec, *, batch: int
+) -> ParityReport | None:
+    """Run the artefact at `path` on every picture and compare with what the trained network answered.
 
     Each picture is run alone and again in a batch of the served size: a traced batch size, or a fault in the last rows,
     would show only there.
 
+    Returns:
+        the report; None if this machine cannot run the format at all.
+
     Raises:
-        ParityError: the artefact cannot be run at all.
+        ParityError: the artefact cannot be run although its format can.
     """
-    alone: list[Sequence[Picture]] = [[picture] for picture in pictures]
     try:
         run = export_format.load(path)
-        passes = [[compare(module, run, group, task) for group in groups] for groups in (alone, _full(pictures, batch))]
+        if run is None:
+            return None
+        alone, together = _passes(expected, run, task, batch)
     # Whatever a foreign runtime raises about a broken file, the file is what is wrong.
     except Exception as error:
         raise ParityError(f"{path.name} ({name}) cannot be run: {error}; export it again") from error
-    every = [compared for compared_pass in passes for compared in compared_pass]
+    every = [*alone, *together]
     return ParityReport(
         format=name,
         sha256=sha256_of(path),
-        images=len(pictures),
+        images=len(expected),
         # NumPy's max and mean keep a NaN; Python's would lose it.
-        max_abs_error=float(np.max([compared.max_abs for compared in every])),
-        mean_abs_error=float(np.mean([compared.mean_abs for compared in every])),
-        max_level_error=max(compared.max_level for compared in every),
+        max_abs_error=float(np.max([each.max_abs for each in every])),
+        mean_abs_error=float(np.mean([each.mean_abs for each in every])),
+        mean_rel_error=float(np.mean([each.mean_abs for each in every]) / np.mean([each.magnitude for each in every])),
+        max_level_error=max(each.max_level for each in every),
         disagreement=disagreement(every, task),
         figure=FIGURES[task.kind],
-        quality_difference=max(quality_difference(compared_pass, task) for compared_pass in passes),
+        quality_difference=max(quality_difference(one_pass, task) for one_pass in (alone, together)),
         budget=export_format.budget,
+        pictures=tuple(
+            PictureParity(
+                each.picture.name,
+                quality(found.expected, task),
+                quality(found.found, task),
+                found.disagreement,
+                found.max_abs,
+            )
+            for each, found in zip(expected, alone, strict=True)
+        ),
     )
 
 
@@ -105,7 +141,7 @@ def require_parity(report: ParityReport) -> None:
     """Refuse an artefact over its budget.
 
     Raises:
-        ParityError: names every figure and its budget.
+        ParityError: names every figure and its budget, and where the artefact begins to diverge.
     """
     if not report.passed:
         allowed = report.budget
@@ -115,10 +151,17 @@ def require_parity(report: ParityReport) -> None:
             f"{report.max_level_error} of 255 off (budget {allowed.max_level_error}), a share of "
             f"{report.disagreement:.2e} gets another class (budget {allowed.disagreement:.0e}) and its {report.figure} "
             f"differs by {report.quality_difference:.5f} (budget {allowed.quality_difference})"
+            + (f"; {report.diverges}" if report.diverges else "")
         )
 
 
-def _full(pictures: Sequence[Picture], batch: int) -> list[Sequence[Picture]]:
-    return [
-        [pictures[(start + row) % len(pictures)] for row in range(batch)] for start in range(0, len(pictures), batch)
+def _passes(
+    expected: Sequence[Expected], run: Runner, task: TaskSpec, batch: int
+) -> tuple[list[Compared], list[Compared]]:
+    """Return each picture compared alone, and in full batches that begin anew where the pictures end."""
+    alone = [each for one in expected for each in compare([one], run, task)]
+    full = [
+        [expected[(start + row) % len(expected)] for row in range(batch)] for start in range(0, len(expected), batch)
     ]
+    together = [each for group in full for each in compare(group, run, task)]
+    return alone, together

@@ -120,7 +120,7 @@ def _add(folder: Path, task: str, artefacts: Mapping[str, Path]) -> None:
     version = folder / f"{task}_network" / _VERSION
     version.mkdir(exist_ok=True)
     for file_name, source in artefacts.items():
-        shutil.copyfile(source, version / file_name)
+        shutil.copy(source, version / file_name)  # a script stays executable
 
 
 def _seal(folder: Path, made: Mapping[str, Any]) -> str:

@@ -2,40 +2,38 @@
 
 import warnings
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch.jit._trace import TracingCheckError
 
-from export.artefact import Answer, Pixels, Runner, answer_of
+from export.artefact import Answer, Material, Pixels, Runner, answer_of
 from export.errors import ExportError
-from tasks import TaskSpec
-from training.serving_module import ServingModule
 
 _PROBABILITY = "probability"
 
 
-def write_torchscript(module: ServingModule, task: TaskSpec, metadata: Mapping[str, str], path: Path) -> None:
+def write_torchscript(material: Material, path: Path) -> None:
     """Trace `forward` (served) and `probability` (measured by the parity gate), freeze both and save one file.
 
     Raises:
         ExportError: the trace depends on its example, so another batch would be answered wrongly.
     """
-    example, other = (torch.zeros(batch, task.size_px, task.size_px, 3, dtype=torch.uint8) for batch in (2, 3))
+    size_px = material.task.size_px
+    example, other = (torch.zeros(batch, size_px, size_px, 3, dtype=torch.uint8) for batch in (2, 3))
     with warnings.catch_warnings():
         # TorchScript is announced to go; Triton's pytorch backend still serves it, and nothing else in a release does.
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
         try:
             traced = torch.jit.trace_module(  # type: ignore[no-untyped-call]
-                module.eval(),
+                material.module.eval(),
                 {"forward": example, _PROBABILITY: example},
                 check_inputs=[{"forward": other, _PROBABILITY: other}],
             )
         except TracingCheckError as error:
             raise ExportError(f"the network's trace depends on its example input: {error}") from error
         frozen = torch.jit.freeze(traced, preserved_attrs=[_PROBABILITY])
-        frozen.save(str(path), _extra_files={name: value.encode() for name, value in metadata.items()})
+        frozen.save(str(path), _extra_files={name: value.encode() for name, value in material.metadata.items()})
     _drop_call_stacks(path)
 
 

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"), help="a placed release")
-    parser.add_argument("--profile", default="default", help="serving profile: default, torchscript, …")
+    parser.add_argument("--profile", default="default", help="serving profile: default, cpu, torchscript, …")
     for name in ("grpc", "http", "metrics"):
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--endpoint-file", type=Path, help="written (JSON) when ready, removed at the end")

@@ -9,6 +9,7 @@ from tasks.checksums import verify_checksums
 from tasks.errors import ChecksumError
 
 _MODEL_FILE = re.compile(r'^\s*default_model_filename:\s*"([^"]+)"', re.MULTILINE)
+_BACKEND = re.compile(r'^\s*backend:\s*"([^"]+)"', re.MULTILINE)
 _PLATFORM = re.compile(r'^\s*platform:\s*"ensemble"', re.MULTILINE)
 
 
@@ -50,11 +51,23 @@ def _check_profile(models: list[Path], profile: str) -> None:
         raise PreflightError(f"no model has a configuration for profile {profile!r}; there are {sorted(known)}")
 
 
+def _backends() -> list[str]:
+    """Return what the embedded server can run: its own python backend, and ours that are built on it."""
+    ours = Path(__file__).parent / "backends"
+    return sorted(["python", *(folder.parent.name for folder in ours.glob("*/model.py"))])
+
+
 def _check_artefact(model: Path, profile: str) -> None:
     special = model / "configs" / f"{profile}.pbtxt"
     config = (special if special.is_file() else model / "config.pbtxt").read_text()
     if _PLATFORM.search(config):
         return
+    backend = _BACKEND.search(config)
+    if backend and backend.group(1) not in _backends():
+        raise PreflightError(
+            f"profile {profile!r} serves {model.name} with the backend {backend.group(1)}, which needs NVIDIA's "
+            f"container and a GPU; the embedded server has {', '.join(_backends())}"
+        )
     named = _MODEL_FILE.search(config)
     file_name = named.group(1) if named else "model.py"
     if not any(model.glob(f"[0-9]*/{file_name}")):

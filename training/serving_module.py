@@ -69,7 +69,7 @@ class ServingModule(nn.Module):
         Returns:
             (batch, size, size) of the foreground, (batch, predicted classes, size, size) or (batch, classes).
         """
-        logits = self.network(normalise(pixels.permute(0, 3, 1, 2).float()))
+        logits = self.network(normalise(pixels.float().permute(0, 3, 1, 2)))
         calibrated = (logits - self.calibration.shift) / self.calibration.temperature
         if self.kind is Kind.BINARY_SEGMENTATION:
             return torch.sigmoid(calibrated)[:, 0]

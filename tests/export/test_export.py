@@ -66,9 +66,9 @@ def test_refusal_keeps_the_old_release(model: Path, tmp_path: Path, monkeypatch:
     placed = run(model, tmp_path)
     right = FORMATS["torchscript"]
 
-    def wrong(module, task, metadata, path):
+    def wrong(material, path):
         other = model_folder(EYE_DISEASE, tmp_path / "other", seed=1)
-        right.write(load_serving_module(other)[0], task, metadata, path)
+        right.write(replace(material, module=load_serving_module(other)[0]), path)
 
     monkeypatch.setitem(FORMATS, "torchscript", replace(right, write=wrong))
     with pytest.raises(ParityError, match="torchscript is not placed"):

@@ -6,19 +6,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
+from untrained import untrained
 
-from export.artefact import INPUT_NAME, OUTPUT_NAMES
+from export.artefact import INPUT_NAME, OUTPUT_NAMES, Material
 from export.formats import FORMATS
+from export.onnx import write_onnx
 from export.place import served_batch
+from export.tensorrt import SCRIPT, plan_name
 from tasks import TASKS, Kind, TaskSpec
 
 REPOSITORY = Path(__file__).parents[2] / "model_repository"
 CONFIGS = sorted(REPOSITORY.glob("*/config.pbtxt")) + sorted(REPOSITORY.glob("*/configs/*.pbtxt"))
 # Fields that came after Triton 2.51 (24.10); the embedded server rejects a file that has one.
 TOO_NEW = ("max_inflight_requests", "model_metrics")
+UINT8, INT32, FP32 = model_config_pb2.TYPE_UINT8, model_config_pb2.TYPE_INT32, model_config_pb2.TYPE_FP32
+ONNX_TYPES = {UINT8: onnx.TensorProto.UINT8, FP32: onnx.TensorProto.FLOAT}
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
@@ -60,6 +66,9 @@ def test_says_why(path: Path) -> None:
     assert path.read_text().count("#") >= 2
 
 
+WRITTEN = {name for each in FORMATS.values() for name in (each.file_name, *each.companions)}
+
+
 @every_config
 def test_names_only_files_that_are_there_or_exported(path: Path) -> None:
     config = parse(path)
@@ -67,15 +76,43 @@ def test_names_only_files_that_are_there_or_exported(path: Path) -> None:
         assert not config.default_model_filename
     elif config.backend == "python":
         assert (REPOSITORY / config.name / "1" / "model.py").is_file()
+    elif config.backend == "tensorrt":
+        assert SCRIPT in WRITTEN
+        assert not config.default_model_filename, "a plan of another GPU would be loaded"
+        assert dict(config.cc_model_filenames) == {each: plan_name(each) for each in config.cc_model_filenames}
+        assert {"7.5", "8.0", "8.6", "8.9", "9.0", "10.0", "12.0"} <= set(config.cc_model_filenames)
     else:
-        assert config.default_model_filename in {export_format.file_name for export_format in FORMATS.values()}
+        assert config.default_model_filename in WRITTEN
 
 
 @every_task
-def test_every_format_is_served_by_a_profile(task: TaskSpec) -> None:
+def test_every_task_has_every_profile(task: TaskSpec) -> None:
+    profiles = {path.stem for path in (REPOSITORY / f"{task.name}_network").glob("configs/*.pbtxt")}
+    assert profiles == {"cpu", "torchscript", "tensorrt"}
+
+
+@every_task
+def test_every_format_by_default_is_served_by_a_profile(task: TaskSpec) -> None:
     network = REPOSITORY / f"{task.name}_network"
     named = {parse(path).default_model_filename for path in [network / "config.pbtxt", *network.glob("configs/*")]}
-    assert named == {export_format.file_name for export_format in FORMATS.values()}
+    assert {each.file_name for each in FORMATS.values() if each.by_default} <= named
+
+
+@pytest.mark.slow
+@every_task
+def test_ensemble_names_are_those_of_the_exported_graph(task: TaskSpec, tmp_path: Path) -> None:
+    """From the task through the configurations to the graph: names, types and shapes."""
+    module = untrained(task)
+    write_onnx(Material(module, task, {}, list), tmp_path / "model.onnx")
+    graph = onnx.load_model(str(tmp_path / "model.onnx")).graph
+    config = parse(REPOSITORY / f"{task.name}_network" / "config.pbtxt")
+    for described, found in ((config.input, graph.input), (config.output, graph.output)):
+        assert {name: ONNX_TYPES[kind] for name, (kind, _) in tensors(described).items()} == {
+            item.name: item.type.tensor_type.elem_type for item in found
+        }
+        for spec, item in zip(described, found, strict=True):
+            shape = [dimension.dim_value for dimension in item.type.tensor_type.shape.dim]
+            assert shape[1:] == list(spec.dims)
 
 
 @every_task
@@ -86,9 +123,6 @@ def test_profiles_of_a_model_have_the_same_tensors(task: TaskSpec) -> None:
         assert tensors(parse(path).input) == tensors(default.input), path.name
         assert tensors(parse(path).output) == tensors(default.output), path.name
         assert parse(path).max_batch_size == default.max_batch_size, path.name
-
-
-UINT8, INT32, FP32 = model_config_pb2.TYPE_UINT8, model_config_pb2.TYPE_INT32, model_config_pb2.TYPE_FP32
 
 
 def network_outputs(task: TaskSpec) -> dict[str, tuple[int, list[int]]]:

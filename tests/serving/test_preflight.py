@@ -31,7 +31,7 @@ def release(tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(REPOSITORY, tmp_path / "release", ignore=shutil.ignore_patterns("__pycache__")))
     for network in folder.glob("*_network"):
         (network / "1").mkdir(exist_ok=True)
-        for name in ("model.onnx", "model.pt"):
+        for name in ("model.onnx", "model.pt", "model.xml"):
             (network / "1" / name).touch()
     write_checksums(folder)
     return folder
@@ -52,7 +52,7 @@ def expect_refusal(options: Options, match: str) -> None:
 
 
 def test_complete_release_is_accepted_in_every_profile(release: Path) -> None:
-    for profile in ("default", "torchscript"):
+    for profile in ("default", "torchscript", "cpu"):
         models, digest = check_repository(release, profile)
         assert models == sorted(task + part for task in TASKS for part in PARTS)
         assert len(digest) == 64
@@ -117,15 +117,24 @@ def test_changed_byte_is_refused(release: Path) -> None:
     expect_refusal(Options(release), r"vessels/config\.pbtxt changed")
 
 
-@pytest.mark.parametrize(("profile", "file_name"), [("default", "model.onnx"), ("torchscript", "model.pt")])
+@pytest.mark.parametrize(
+    ("profile", "file_name"), [("default", "model.onnx"), ("torchscript", "model.pt"), ("cpu", "model.xml")]
+)
 def test_missing_artefact_is_named(release: Path, profile: str, file_name: str) -> None:
     (release / "vessels_network" / "1" / file_name).unlink()
     write_checksums(release)
     expect_refusal(Options(release, profile), f"vessels_network has no {file_name}")
 
 
+def test_profile_that_needs_a_gpu_says_so(release: Path) -> None:
+    with pytest.raises(PreflightError, match="backend tensorrt, which needs NVIDIA's container and a GPU"):
+        check_repository(release, "tensorrt")
+
+
 def test_unknown_profile_lists_the_known_ones(release: Path) -> None:
-    expect_refusal(Options(release, "tensorflow"), r"profile 'tensorflow'; there are \['default', 'torchscript'\]")
+    expect_refusal(
+        Options(release, "tensorflow"), r"'tensorflow'; there are \['cpu', 'default', 'tensorrt', 'torchscript'\]"
+    )
 
 
 @pytest.mark.parametrize("log", [Path("/proc/fovea/triton.log"), Path("/dev")])
@@ -149,7 +158,7 @@ def test_free_ports_differ_and_are_free() -> None:
 
 def test_backends_are_assembled_without_touching_the_packages(tmp_path: Path) -> None:
     backends = runtime.build_backends(tmp_path)
-    assert {path.name for path in backends.iterdir()} == {"python", "onnxruntime", "pytorch"}
+    assert {path.name for path in backends.iterdir()} == {"python", "onnxruntime", "openvino", "pytorch"}
     assert os.access(backends / "python" / "triton_python_backend_stub", os.X_OK)
     assert (backends / "onnxruntime" / "model.py").is_file()
 

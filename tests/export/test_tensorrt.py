@@ -1,0 +1,159 @@
+"""TensorRT without a GPU: the graphs that it would take, and the script that builds plans where there is one."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import helper
+from untrained import drawn_samples, untrained
+
+from export.artefact import Material
+from export.errors import ExportError
+from export.formats import FORMATS, with_needed
+from export.tensorrt import FLAGS, ShapeProfile, build_engine, cache_key, plan_name, shape_profile
+from tasks import TASKS, get_task
+from tasks.checksums import sha256_of
+from tasks.processing import preprocess
+
+pytestmark = pytest.mark.slow
+rtx = pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT-RTX is not installed")
+every_task = pytest.mark.parametrize("task", TASKS)
+REMOVED = ("--fp16", "--bf16", "--int8", "--fp8", "--int4", "--best", "--calib", "--stronglyTyped")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Writes a task's ONNX files and script when they are first asked for."""
+    done: dict[str, Path] = {}
+
+    def export(name: str) -> Path:
+        if name not in done:
+            task, folder = get_task(name), tmp_path_factory.mktemp(name)
+            learnt = [preprocess(sample.read().encoded, task).pixels for sample in drawn_samples(task, 2)]
+            material = Material(untrained(task), task, {}, lambda: learnt)
+            for each in ("onnx", "onnx_fp16", "onnx_int8", "tensorrt"):
+                FORMATS[each].write(material, folder / FORMATS[each].file_name)
+            done[name] = folder
+        return done[name]
+
+    return export
+
+
+@pytest.mark.parametrize("file_name", ["model.onnx", "model.fp16.onnx", "model.int8.onnx"])
+@every_task
+def test_tensorrt_builds_an_engine_from_every_graph(exported, task: str, file_name: str) -> None:
+    assert len(build_engine(rtx, exported(task) / file_name, shape_profile(get_task(task)))) > 10_000
+
+
+def test_refusal_names_the_layer(exported, tmp_path: Path) -> None:
+    """Bytes may enter and leave, but TensorRT computes nothing with them."""
+    model = onnx.load_model(str(exported("eye_disease") / "model.onnx"))
+    first = model.graph.node[0]
+    model.graph.node.insert(0, helper.make_node("Transpose", ["pixels__0"], ["turned"], "shuffle", perm=[0, 2, 1, 3]))
+    first.input[0] = "turned"
+    onnx.save_model(model, str(tmp_path / "bad.onnx"))
+    with pytest.raises(ExportError, match=r"TensorRT refuses bad\.onnx at layer shuffle \(Transpose\): .*UInt8"):
+        build_engine(rtx, tmp_path / "bad.onnx", shape_profile(get_task("eye_disease")))
+
+
+def test_builder_that_gives_up_says_why(exported) -> None:
+    with pytest.raises(ExportError, match=r"cannot build an engine from model\.onnx: .*[Pp]rofile"):
+        build_engine(rtx, exported("eye_disease") / "model.onnx", ShapeProfile(4, 2, 1, 224))
+
+
+def test_what_a_plan_is_made_from_is_exported_before_it() -> None:
+    assert with_needed(["tensorrt"]) == ["onnx", "onnx_fp16", "tensorrt"]
+    assert with_needed(["onnx_int8", "onnx"]) == ["onnx", "onnx_int8"]
+
+
+@every_task
+def test_script_names_shapes_and_no_removed_flag(exported, task: str) -> None:
+    text = (exported(task) / "build_plan.sh").read_text()
+    profile = shape_profile(get_task(task))
+    assert profile.minimum == 1 < profile.optimum < profile.maximum
+    size_px = get_task(task).size_px
+    assert f"--maxShapes=pixels__0:{profile.maximum}x{size_px}x{size_px}x3" in text
+    assert sha256_of(exported(task) / "model.fp16.onnx") in text
+    assert not [flag for flag in REMOVED if flag in text]
+    assert subprocess.run(["bash", "-n", exported(task) / "build_plan.sh"], check=False).returncode == 0
+
+
+@pytest.fixture
+def node(exported, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A machine that has a driver and trtexec, as far as the script can tell: it notes how it is called."""
+    release, programs = shutil.copytree(exported("vessels"), tmp_path / "release"), tmp_path / "bin"
+    programs.mkdir()
+    (programs / "nvidia-smi").write_text("#!/bin/sh\necho '9.0, NVIDIA H200'\n")
+    (programs / "trtexec").write_text(
+        '#!/bin/sh\n[ "$1" = --help ] && echo "&&&& RUNNING [TensorRT v${VERSION:-110100}]" && exit\n'
+        f'echo "$@" >> {tmp_path}/calls\n[ -z "$BROKEN" ] || exit 1\n'
+        'for word; do case $word in --saveEngine=*) echo plan > "${word#--saveEngine=}";; esac; done\n'
+    )
+    for program in programs.iterdir():
+        program.chmod(0o755)
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PLAN_CACHE": str(tmp_path / "cache"), **variables}
+        command = ["bash", str(release / "build_plan.sh"), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_script_builds_once_and_knows_the_plan_again(node, exported, tmp_path: Path) -> None:
+    first = node()
+    assert first.returncode == 0, first.stderr
+    assert (tmp_path / "release" / plan_name("9.0")).read_text() == "plan\n"
+    digest = sha256_of(exported("vessels") / "model.fp16.onnx")
+    key = cache_key(digest, "110100", "NVIDIA H200", "9.0", shape_profile(get_task("vessels")).words(), FLAGS)
+    assert (tmp_path / "cache" / f"{key}.plan").is_file()
+    again = node(str(tmp_path / "elsewhere"))
+    assert again.returncode == 0
+    assert (tmp_path / "elsewhere" / plan_name("9.0")).is_file()
+    assert len((tmp_path / "calls").read_text().splitlines()) == 1
+    assert node(VERSION="110300").returncode == 0
+    assert len((tmp_path / "calls").read_text().splitlines()) == 2, "another TensorRT needs another plan"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"VERSION": "101600"}, "TensorRT 101600 is older than 11"),
+        ({"BROKEN": "1"}, "trtexec could not build the plan"),
+    ],
+)
+def test_script_that_fails_says_why_and_leaves_nothing(node, tmp_path: Path, variables: dict, said: str) -> None:
+    failed = node(**variables)
+    assert failed.returncode == 1
+    assert said in failed.stderr
+    assert not list((tmp_path / "release").glob("*.plan*"))
+    assert not list((tmp_path / "cache").glob("*"))
+
+
+def test_script_refuses_a_changed_graph(node, tmp_path: Path) -> None:
+    with (tmp_path / "release" / "model.fp16.onnx").open("ab") as file:
+        file.write(b"\0")
+    failed = node()
+    assert failed.returncode == 1
+    assert "is not the file that was exported" in failed.stderr
+
+
+def test_key_changes_with_everything_that_a_plan_depends_on() -> None:
+    words = ("sha", "110100", "NVIDIA H200", "9.0", "shapes", "flags")
+    keys = {cache_key(*words)} | {
+        cache_key(*(word + "x" if place == changed else word for place, word in enumerate(words)))
+        for changed in range(len(words))
+    }
+    assert len(keys) == len(words) + 1
+    assert cache_key(*words) == hashlib.sha256("".join(f"{word}\n" for word in words).encode()).hexdigest()
+
+
+def test_torch_tensorrt_says_what_it_lacks(tmp_path: Path) -> None:
+    task = get_task("eye_disease")
+    with pytest.raises(ExportError, match="compiles on the GPU and there is none here"):
+        FORMATS["torch_tensorrt"].write(Material(untrained(task), task, {}, list), tmp_path / "model.trt.pt")
