@@ -13,7 +13,9 @@ USAGE = """usage: python -m export [task=NAME] [model=FOLDER|champion|challenger
            write every format, compare it with the trained network on labelled pictures, place it into the release
            formats: torchscript, onnx, onnx_fp16, onnx_int8, openvino, tensorrt, torch_tensorrt, aoti
        python -m export verify FOLDER
-           re-hash a placed release and say what it was made from
+           re-hash a placed release, read its artefacts again and say what it was made from
+       python -m export benchmark [task=NAME] [model=FOLDER] [work=FOLDER] [threads=[1,2]] [rounds=40] [out=FOLDER]
+           run what an export left under every runtime that reads it, in turn: latency, size, memory
 
 examples: python -m export model=build/training/vessels
           python -m export task=eye_disease model=weights/eye_disease pictures=<data root>
@@ -29,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if words[:1] == ["verify"]:
         return _verify(words[1:], console)
+    if words[:1] == ["benchmark"]:
+        return _benchmark(words[1:], console)
     return _export(words, console)
 
 
@@ -56,18 +60,37 @@ def _export(words: list[str], console: Console) -> int:
 def _verify(words: list[str], console: Console) -> int:
     from export.errors import PlaceError  # noqa: PLC0415
     from export.place import verify  # noqa: PLC0415
+    from export.reparse import reparse  # noqa: PLC0415
 
     if len(words) != 1:
         console.print(USAGE, markup=False)
         return 2
     try:
         provenance = verify(Path(words[0]))
+        read = reparse(Path(words[0]), provenance)
     except PlaceError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
-    console.print(f"{words[0]} is whole: {len(provenance['files'])} files")
+    console.print(f"{words[0]} is whole: {len(provenance['files'])} files, {len(read)} artefacts read again")
     for name, made in provenance["tasks"].items():
         console.print(f"  {name}: weights {made['weights_sha256'][:12]}, run {made['run_id'] or 'not tracked'}")
+    return 0
+
+
+def _benchmark(words: list[str], console: Console) -> int:
+    from export.benchmark import benchmark, load_benchmark_config, table_of  # noqa: PLC0415 - as in _export
+    from export.errors import ExportError  # noqa: PLC0415
+
+    try:
+        config = load_benchmark_config(words)
+        measured = benchmark(config, console.print)
+    except ExportError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing was written")
+        return 130
+    console.print(table_of(measured, config.task))
     return 0
 
 

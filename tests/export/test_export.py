@@ -18,6 +18,7 @@ from export.export import Placed, export
 from export.formats import FORMATS
 from export.place import verify
 from tasks import get_task
+from tasks.checksums import write_checksums
 from training.weights import load_card, load_serving_module, ship
 
 pytestmark = pytest.mark.slow
@@ -125,3 +126,31 @@ def test_pictures_that_are_no_data_set_are_refused(model: Path, tmp_path: Path, 
     (tmp_path / "empty").mkdir()
     assert main([f"model={model}", f"pictures={tmp_path / 'empty'}", f"to={tmp_path / 'to'}"]) == 1
     assert "error:" in capsys.readouterr().out
+
+
+def test_verify_reads_the_artefacts_again(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that was broken before it was sealed has the right checksum all the same."""
+    placed = run(model, tmp_path, formats=["torchscript", "onnx"])
+    assert main(["verify", str(placed.release)]) == 0
+    assert "2 artefacts read again" in capsys.readouterr().out
+    broken = placed.release / "eye_disease_network" / "1" / "model.onnx"
+    broken.write_bytes(broken.read_bytes()[:-3000])
+    write_checksums(placed.release)
+    assert main(["verify", str(placed.release)]) == 1
+    assert "model.onnx of eye_disease cannot be read" in capsys.readouterr().out
+
+
+def test_champion_comes_from_the_registry(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("export.config.fetch", lambda *words: asked.append(words) or model)
+    placed = run(Path("champion"), tmp_path, task="eye_disease", uri="sqlite:///x.db")
+    assert asked == [("eye_disease", "champion", "sqlite:///x.db")]
+    assert placed.task == "eye_disease"
+    with pytest.raises(ExportError, match="name the task= too"):
+        run(Path("challenger"), tmp_path)
+
+
+def test_champion_without_a_registry_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["task=vessels", "model=champion", f"uri=sqlite:///{tmp_path}/no.db", f"work={tmp_path}"]
+    assert main(words) == 1
+    assert "there is no registry" in capsys.readouterr().out
