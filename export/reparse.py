@@ -1,4 +1,4 @@
-"""Read every artefact of a release again: checksums say that a file is what was placed, not that anything can load it."""
+"""Read the artefacts of a release again: checksums say that a file is what was placed, not that it can be loaded."""
 
 from pathlib import Path
 from typing import Any
