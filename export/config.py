@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from export.errors import ExportError
 from export.formats import FORMATS
+from export.pictures import ENOUGH
 from tasks import TASKS
 from training.config import TrackingConfig, one_sentence
 from training.tracking.registry import fetch
@@ -27,6 +28,7 @@ class ExportConfig:
             `challenger` of the registry; `build/training/<task>` if null.
         uri: of that registry, as `tracking.uri`.
         pictures: root of a labelled data set to compare on, instead of the model folder's held-out pictures.
+        images: fewer pictures than this are compared in several orientations.
         calibration: root of the data set that the model was trained on, for INT8, whose ranges come from pictures
             that it learnt from. Where the model was trained if null.
         formats: names from `FORMATS`.
@@ -37,6 +39,7 @@ class ExportConfig:
     task: str | None = None
     model: str | None = None
     pictures: str | None = None
+    images: int = ENOUGH
     calibration: str | None = None
     formats: list[str] = field(default_factory=lambda: [name for name, each in FORMATS.items() if each.by_default])
     to: str = "build/model_repository"
@@ -71,6 +74,8 @@ def load_config(words: list[str]) -> ExportConfig:
     unknown = [name for name in config.formats if name not in FORMATS]
     if unknown or not config.formats:
         raise ExportError(f"formats={config.formats} must name some of {', '.join(FORMATS)}")
+    if config.images < 1:
+        raise ExportError(f"images={config.images} must be at least 1")
     if config.task is not None and config.task not in TASKS:
         raise ExportError(f"task={config.task} must be one of {', '.join(TASKS)}")
     return config

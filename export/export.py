@@ -44,7 +44,7 @@ def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
     task = _task(model, config.task)
     module, card = load_serving_module(model)
     root = Path(config.pictures) if config.pictures else None
-    expected = expect(module, read_pictures(model, root, task, seen=set(card.trained_on)), task)
+    expected = expect(module, read_pictures(model, root, task, seen=set(card.trained_on), enough=config.images), task)
     work = _work_folder(Path(config.work) / task.name)
     material = Material(module, task, _metadata(task, card), partial(read_calibration, config.calibration, card, task))
     reports = []

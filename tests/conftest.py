@@ -35,7 +35,7 @@ def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
         f"tracking.artifacts={build}/mlartifacts",
     )
     assert train.returncode == 0, train.stdout + train.stderr
-    exported = door("export", f"model={result.model}", f"to={result.repository}", f"work={result.work}")
+    exported = door("export", f"model={result.model}", f"to={result.repository}", f"work={result.work}", "images=4")
     assert exported.returncode == 0, exported.stdout + exported.stderr
     return result
 
@@ -57,7 +57,7 @@ def release(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Release
         if name not in models:
             models[name] = model_folder(task, build / "training" / name)
             words = {"to": str(build / "model_repository"), "work": str(build / "export")}
-            export(ExportConfig(task=name, model=str(models[name]), **words), lambda _: None)
+            export(ExportConfig(task=name, model=str(models[name]), images=4, **words), lambda _: None)
     return Release(build / "model_repository", models)
 
 

@@ -32,7 +32,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config_for(model: Path, folder: Path, **others: object) -> ExportConfig:
-    words = {"formats": ["torchscript"], "to": str(folder / "model_repository"), "work": str(folder / "work")}
+    words = {
+        "images": 4,
+        "formats": ["torchscript"],
+        "to": str(folder / "model_repository"),
+        "work": str(folder / "work"),
+    }
     return ExportConfig(**{"model": str(model), **words, **others})
 
 
@@ -85,7 +90,7 @@ def test_same_models_give_the_same_release(release: Release, tmp_path: Path) -> 
     shutil.copytree(whole, tmp_path / "releases" / whole.name)
     again = tmp_path / "model_repository"
     again.symlink_to(tmp_path / "releases" / whole.name)
-    words = [f"model={release.models['vessels']}", f"to={again}", f"work={tmp_path / 'work'}"]
+    words = [f"model={release.models['vessels']}", f"to={again}", f"work={tmp_path / 'work'}", "images=4"]
     result = door("export", "task=vessels", *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "vessels" in result.stdout
