@@ -71,7 +71,7 @@ def write_and_measure(
     batch, islands = served_batch(material.task.name), 0
     while True:
         say(f"writing {material.task.name} as {name} …" + (f" with {islands} layers in FP32" if islands else ""))
-        export_format.write(material, path)
+        _write(name, material, path)
         say(f"comparing {name} with the trained network on {len(expected)} pictures …")
         report = measure_parity(name, export_format, path, expected, material.task, batch=batch)
         if report is None:
@@ -85,6 +85,21 @@ def write_and_measure(
             return replace(report, diverges=_diverges(export_format, errors) if not report.passed else "")
         islands = more
         material = replace(material, kept_float=material.kept_float | set(worst_layers(errors, islands)))
+
+
+def _write(name: str, material: Material, path: Path) -> None:
+    try:
+        FORMATS[name].write(material, path)
+    except ExportError:
+        raise
+    except OSError as error:
+        raise ExportError(
+            f"{path} cannot be written ({error}); make room, or name another folder with work="
+        ) from error
+    # What exporters raise about an operator that they do not know has many types and many lines.
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(f"the network cannot be written as {name}: {said}; leave it out of formats=") from error
 
 
 def _layer_errors(

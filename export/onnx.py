@@ -126,7 +126,8 @@ def _export(module: ServingModule, task: TaskSpec) -> Any:
                 dynamo=True,
             )
     except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
-        raise ExportError(f"the network cannot be written as ONNX: {error}") from error
+        said = str(error.__cause__ or error).strip().splitlines()[0]
+        raise ExportError(f"the network cannot be written as ONNX: {said}") from error
     assert program is not None  # noqa: S101 - always so with dynamo=True
     return program.model_proto
 

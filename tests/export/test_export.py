@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from doors import Release, door
 from untrained import model_folder
 
 from export.__main__ import main
+from export.artefact import Material
 from export.config import ExportConfig
 from export.errors import ExportError, ParityError
 from export.export import Placed, export
@@ -19,6 +21,7 @@ from export.formats import FORMATS
 from export.place import verify
 from tasks import get_task
 from tasks.checksums import write_checksums
+from training.serving_module import ServingModule
 from training.weights import load_card, load_serving_module, ship
 
 pytestmark = pytest.mark.slow
@@ -159,3 +162,43 @@ def test_champion_without_a_registry_is_one_sentence(tmp_path: Path, capsys: pyt
     words = ["task=vessels", "model=champion", f"uri=sqlite:///{tmp_path}/no.db", f"work={tmp_path}"]
     assert main(words) == 1
     assert "there is no registry" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(28, "No space left on device"),
+            "No space left on device.*make room, or name another folder with work=",
+        ),
+        (
+            RuntimeError("no kernel for aten::odd\nand forty lines"),
+            "cannot be written as torchscript: no kernel for aten",
+        ),
+    ],
+)
+def test_writer_that_fails_is_one_sentence(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setitem(FORMATS, "torchscript", replace(FORMATS["torchscript"], write=fail))
+    with pytest.raises(ExportError, match=said) as caught:
+        run(model, tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "model_repository").exists()
+
+
+def test_operator_without_an_onnx_form_is_named(model: Path, tmp_path: Path) -> None:
+    class Odd(torch.nn.Module):
+        multiple = 1
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.eigvals(image[:, :, :3, :3]).real.sum(dim=2)[:, :1].expand(-1, 4)
+
+    module = ServingModule(Odd(), EYE_DISEASE).eval()
+    with pytest.raises(ExportError, match=r"cannot be written as ONNX: .*linalg_eig") as caught:
+        FORMATS["onnx"].write(Material(module, EYE_DISEASE, {}, list), tmp_path / "model.onnx")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
