@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 USAGE = """usage: python -m export [task=NAME] [model=FOLDER|champion|challenger] [pictures=FOLDER] [calibration=FOLDER]
-                        [formats=[onnx,torchscript]] [to=FOLDER] [work=FOLDER]
+                        [formats=[onnx,torchscript]] [images=32] [to=FOLDER] [work=FOLDER] [uri=REGISTRY]
            write every format, compare it with the trained network on labelled pictures, place it into the release
            formats: torchscript, onnx, onnx_fp16, onnx_int8, openvino, tensorrt, torch_tensorrt, aoti
        python -m export verify FOLDER

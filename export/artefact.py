@@ -98,6 +98,7 @@ class Format:
         companions: names of the further files that are written beside it.
         needs: formats that it is made from; they are exported with it.
         layers: (path, one picture) → what its layers answer, if that can be asked.
+        kept: path → the layers that stayed FP32 in it, where that is a question.
         islands: whether layers may stay FP32 until it is within its budget.
     """
 
@@ -110,6 +111,7 @@ class Format:
     companions: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     layers: Callable[[Path, Pixels], Layers] | None = None
+    kept: Callable[[Path], list[str]] | None = None
     islands: bool = False
 
 

@@ -8,6 +8,7 @@ ONNX Runtime at equal threads are what the table says.
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -177,6 +178,7 @@ class _Contender:
     """A process that runs one artefact when it is asked."""
 
     def __init__(self, runtime: str, path: Path, threads: int, size_px: int) -> None:
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self.what = f"{path} under {runtime}"
         command = [
             sys.executable,
@@ -194,7 +196,7 @@ class _Contender:
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self.errors,
         )
 
     def __enter__(self) -> "_Contender":
@@ -216,15 +218,21 @@ class _Contender:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
+        self.errors.close()
 
     def _ask(self, word: str) -> None:
-        cast(IO[str], self.process.stdin).write(f"{word}\n")
-        cast(IO[str], self.process.stdin).flush()
+        try:
+            cast(IO[str], self.process.stdin).write(f"{word}\n")
+            cast(IO[str], self.process.stdin).flush()
+        except OSError:  # it died; the answer that does not come tells why
+            pass
 
     def _answer(self) -> str:
         line = cast(IO[str], self.process.stdout).readline().strip()
         if not line:
-            said = (self.process.communicate()[1].strip().splitlines() or ["it ended without a word"])[-1]
+            self.process.wait()
+            self.errors.seek(0)
+            said = (self.errors.read().strip().splitlines() or ["it ended without a word"])[-1]
             raise ExportError(f"{self.what} cannot run: {said}")
         return line
 

@@ -51,11 +51,11 @@ def describe(errors: list[LayerError], limit: float) -> str:
     return f"the first layer that diverges is {first.layer}, with a relative error of {first.relative:.1e}"
 
 
-def worst_layers(errors: list[LayerError], count: int) -> list[str]:
-    """Return the layers that add most to the error of what comes before them, the worst first."""
+def worst_layers(errors: list[LayerError]) -> list[str]:
+    """Return the layers by what they add to the error of what comes before them, the worst first."""
     before = [0.0, *(each.relative for each in errors[:-1])]
     added = {each.layer: _finite(each.relative - last) for each, last in zip(errors, before, strict=True)}
-    return sorted(added, key=lambda layer: -added[layer])[:count]
+    return sorted(added, key=lambda layer: -added[layer])
 
 
 def _outputs(module: ServingModule, picture: Pixels) -> dict[str, list[npt.NDArray[np.float32]]]:
@@ -95,4 +95,5 @@ def _relative(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32])
 
 
 def _finite(error: float) -> float:
-    return error if np.isfinite(error) else np.inf
+    """An overflow adds most, and a layer behind it adds nothing."""
+    return float(np.nan_to_num(error, nan=np.inf, posinf=np.inf, neginf=-1.0))

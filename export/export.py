@@ -34,7 +34,7 @@ class Placed:
 def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
     """Write every format, hold each to its parity budget, and place the task into the release if all pass.
 
-    `<work>/<task>/parity.json` and `parity.html` are written either way.
+    `<work>/<task>/parity.json` and `parity.html` are written as soon as every format is there, passed or not.
 
     Raises:
         ExportError: the first thing that kept the release from being placed.
@@ -52,10 +52,7 @@ def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
     for name in formats:
         report = write_and_measure(name, material, work, expected, say)
         reports += [] if report is None else [report]
-    _keep_reports(reports, work)
-    write_page(
-        reports, {name: work / FORMATS[name].file_name for name in formats}, expected, task, work / "parity.html"
-    )
+    _keep_reports(reports, expected, task, work)
     for report in reports:
         require_parity(report)
     say("placing the release …")
@@ -77,14 +74,15 @@ def write_and_measure(
         if report is None:
             say(f"{name} cannot be run on this machine and was not compared: what it is made from was")
             return None
-        report = replace(report, float_layers=tuple(sorted(material.kept_float)))
+        report = replace(report, float_layers=tuple(export_format.kept(path)) if export_format.kept else ())
         errors = [] if report.passed else _layer_errors(export_format, path, material, expected)
         more = max(1, 2 * islands)
         # With every layer in FP32 nothing would be left of the format.
         if report.passed or not export_format.islands or more >= len(errors):
             return replace(report, diverges=_diverges(export_format, errors) if not report.passed else "")
         islands = more
-        material = replace(material, kept_float=material.kept_float | set(worst_layers(errors, islands)))
+        left = [layer for layer in worst_layers(errors) if layer not in material.kept_float]
+        material = replace(material, kept_float=material.kept_float | set(left[: islands - len(material.kept_float)]))
 
 
 def _write(name: str, material: Material, path: Path) -> None:
@@ -93,11 +91,13 @@ def _write(name: str, material: Material, path: Path) -> None:
     except ExportError:
         raise
     except OSError as error:
+        path.unlink(missing_ok=True)
         raise ExportError(
             f"{path} cannot be written ({error}); make room, or name another folder with work="
         ) from error
     # What exporters raise about an operator that they do not know has many types and many lines.
     except Exception as error:
+        path.unlink(missing_ok=True)
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExportError(f"the network cannot be written as {name}: {said}; leave it out of formats=") from error
 
@@ -121,8 +121,15 @@ def _artefacts(formats: Sequence[str], work: Path) -> dict[str, Path]:
     return {name: work / name for name in (*names, *plans)}
 
 
-def _keep_reports(reports: Sequence[ParityReport], work: Path) -> None:
-    (work / "parity.json").write_text(json.dumps([report.to_dict() for report in reports], indent=2) + "\n")
+def _keep_reports(reports: Sequence[ParityReport], expected: Sequence[Expected], task: TaskSpec, work: Path) -> None:
+    artefacts = {report.format: work / FORMATS[report.format].file_name for report in reports}
+    try:
+        (work / "parity.json").write_text(json.dumps([report.to_dict() for report in reports], indent=2) + "\n")
+        write_page(reports, artefacts, expected, task, work / "parity.html")
+    except OSError as error:
+        raise ExportError(
+            f"the reports cannot be written to {work} ({error}); name another folder with work="
+        ) from error
 
 
 def _task(model: Path, asked: str | None) -> TaskSpec:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from export.aoti import load_aoti, write_aoti
 from export.artefact import Budget, Format
-from export.onnx import WHOLE, load_onnx, onnx_layers, write_onnx
+from export.onnx import WHOLE, load_onnx, onnx_float_layers, onnx_layers, write_onnx
 from export.onnx_fp16 import write_onnx_fp16
 from export.onnx_int8 import write_onnx_int8
-from export.openvino import load_openvino, openvino_layers, write_openvino
+from export.openvino import load_openvino, openvino_float_layers, openvino_layers, write_openvino
 from export.tensorrt import SCRIPT, SOURCE, load_tensorrt, write_tensorrt
 from export.torch_tensorrt import load_torch_tensorrt, write_torch_tensorrt
 from export.torchscript import load_torchscript, write_torchscript
@@ -57,7 +57,15 @@ FORMATS: dict[str, Format] = {
     "torchscript": Format("model.pt", write_torchscript, load_torchscript, _FP32, ("torch",), by_default=True),
     "onnx": Format(WHOLE, write_onnx, load_onnx, _FP32, _ONNX_TOOLS, by_default=True, layers=onnx_layers),
     "onnx_fp16": Format(
-        SOURCE, write_onnx_fp16, load_onnx, _FP16, _ONNX_TOOLS, needs=("onnx",), layers=onnx_layers, islands=True
+        SOURCE,
+        write_onnx_fp16,
+        load_onnx,
+        _FP16,
+        _ONNX_TOOLS,
+        needs=("onnx",),
+        layers=onnx_layers,
+        kept=onnx_float_layers,
+        islands=True,
     ),
     "onnx_int8": Format(
         "model.int8.onnx",
@@ -67,6 +75,7 @@ FORMATS: dict[str, Format] = {
         _ONNX_TOOLS,
         needs=("onnx",),
         layers=onnx_layers,
+        kept=onnx_float_layers,
         islands=True,
     ),
     "openvino": Format(
@@ -78,6 +87,7 @@ FORMATS: dict[str, Format] = {
         companions=("model.bin",),
         needs=("onnx",),
         layers=openvino_layers,
+        kept=openvino_float_layers,
         islands=True,
     ),
     "tensorrt": Format(SCRIPT, write_tensorrt, load_tensorrt, _FP16, _ONNX_TOOLS, needs=("onnx", "onnx_fp16")),

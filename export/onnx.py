@@ -89,6 +89,12 @@ def onnx_layers(path: Path, picture: Pixels) -> Layers:
     return {name: answer.astype(np.float32) for name, answer in zip(outputs, answers, strict=True)}
 
 
+def onnx_float_layers(path: Path) -> list[str]:
+    """Return the layers that stayed FP32 in the file, as its metadata says."""
+    told = {entry.key: entry.value for entry in onnx.load_model(str(path)).metadata_props}
+    return str(told.get("float_layers", "")).split()
+
+
 def _type_of(model: Any, tensor: str) -> int:
     """Return the element type of a tensor within the graph: in a half-precision file it is no float32."""
     inferred = onnx.shape_inference.infer_shapes(model).graph

@@ -7,6 +7,7 @@ pictures that the network was trained on. Layers that hurt stay float.
 
 import contextlib
 import io
+import json
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ _TRIED = 2
 
 
 def write_onnx_int8(material: Material, path: Path) -> None:
-    """Quantise the FP32 graph beside `path`; which layers stay float is written into its metadata as `float_layers`.
+    """Quantise the FP32 graph beside `path`; its metadata tell the `float_layers` and the `sensitivity` of each layer.
 
     They are those that a pass over all layers finds to hurt, and those of `kept_float`.
 
@@ -43,19 +44,29 @@ def write_onnx_int8(material: Material, path: Path) -> None:
         )
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, _silence():
         whole = path.with_name(WHOLE)
-        kept = sorted({*material.kept_float, *hurting_layers(whole, pictures[:_TRIED], Path(folder))})
+        moved = sensitivity(whole, pictures[:_TRIED], Path(folder))
+        kept = sorted({*material.kept_float, *hurting_layers(moved)})
         _quantise(whole, path, pictures, kept)
     model = onnx.load_model(str(path))
     # In 21, ONNX Runtime 1.27 gives the pairs that it moves past a float pooling the wrong type, and then refuses them.
-    # Nothing here is different in 20.
+    # Nothing that these graphs hold is different in 20; the check below would tell.
     model.opset_import[0].version = _OPSET
-    onnx.helper.set_model_props(model, {**material.metadata, "float_layers": " ".join(kept)})
+    onnx.helper.set_model_props(model, {**material.metadata, "float_layers": " ".join(kept), **_told(moved)})
     onnx.checker.check_model(model, full_check=True)
     onnx.save_model(model, str(path))
 
 
-def hurting_layers(whole: Path, pictures: Sequence[Pixels], folder: Path) -> list[str]:
-    """Return the names of the convolutions and products whose quantisation alone moves the probability most.
+def hurting_layers(moved: dict[str, float]) -> list[str]:
+    """Return the layers that move the probability by more than their share, by what `sensitivity` returns."""
+    return [layer for layer, error in moved.items() if error > _HURTING_SHARE * sum(moved.values())]
+
+
+def _told(moved: dict[str, float]) -> dict[str, str]:
+    return {"sensitivity": json.dumps({layer: float(f"{error:.2e}") for layer, error in moved.items()})}
+
+
+def sensitivity(whole: Path, pictures: Sequence[Pixels], folder: Path) -> dict[str, float]:
+    """Return by layer the mean by which its quantisation alone moves the probability.
 
     Args:
         whole: the float graph.
@@ -69,7 +80,7 @@ def hurting_layers(whole: Path, pictures: Sequence[Pixels], folder: Path) -> lis
     for layer in layers:
         _quantise(whole, trial, pictures, only=layer)
         moved.append(float(np.abs(_probabilities(trial, pictures) - expected).mean()))
-    return [layer for layer, error in zip(layers, moved, strict=True) if error > _HURTING_SHARE * sum(moved)]
+    return dict(zip(layers, moved, strict=True))
 
 
 class _Pictures(CalibrationDataReader):  # type: ignore[misc]

@@ -88,6 +88,11 @@ def openvino_layers(path: Path, picture: Pixels) -> Layers:
     return {node.friendly_name: np.array(answer) for node, answer in zip(named, answers, strict=True)}
 
 
+def openvino_float_layers(path: Path) -> list[str]:
+    """Return the layers that stayed FP32 in the graph, as it says of itself."""
+    return str(_openvino().Core().read_model(str(path)).get_rt_info(["fovea", "float_layers"]).value).split()
+
+
 def _is_layer(node: Any) -> bool:
     """A layer's last node has its name: the convolution before it is called `<layer>/WithoutBiases`."""
     if node.get_type_name() == "Add":

@@ -48,7 +48,7 @@ class ParityReport:
         figure: name of the task's figure, `tasks.quality.FIGURES`.
         quality_difference: of that figure. Dice is a picture's, and the largest difference counts; mean IoU and
             macro-F1 are figures of a set and pooled over all pictures.
-        float_layers: layers that stay FP32 because the artefact was over its budget without them.
+        float_layers: layers that stayed FP32 in an artefact of lower precision.
         budget: what is allowed.
         pictures: each of them.
         diverges: the first layer that does, where the artefact is over its budget.

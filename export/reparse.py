@@ -6,6 +6,9 @@ from typing import Any
 from export.errors import PlaceError
 from export.formats import FORMATS
 
+# Loading one runs native code that came with it.
+_RUN_CODE = ("aoti",)
+
 
 def reparse(release: Path, provenance: dict[str, Any]) -> list[str]:
     """Load every artefact that this machine's runtimes read, and return their names: `<task>: <format>`.
@@ -21,6 +24,8 @@ def reparse(release: Path, provenance: dict[str, Any]) -> list[str]:
     for task, made in provenance["tasks"].items():
         for report in made["parity"]:
             name = report["format"]
+            if name not in FORMATS or name in _RUN_CODE:
+                continue
             path = release / f"{task}_network" / "1" / FORMATS[name].file_name
             try:
                 if FORMATS[name].load(path) is not None:

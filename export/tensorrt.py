@@ -177,8 +177,9 @@ def _one_line(message: str) -> str:
 
 
 def _gpu_library() -> Any:
-    """Return TensorRT's module where it can build and run plans, else None."""
-    return _library("tensorrt") if torch.cuda.is_available() else None
+    """Return TensorRT's module where it can build and run plans, else None; before 11 it ignores the graph's types."""
+    library = _library("tensorrt") if torch.cuda.is_available() else None
+    return library if library is not None and int(library.__version__.partition(".")[0]) >= 11 else None
 
 
 def _library(name: str) -> Any:

@@ -42,8 +42,10 @@ def write_torch_tensorrt(material: Material, path: Path) -> None:
         material.module.cpu()
 
 
-def load_torch_tensorrt(path: Path) -> Runner:
-    """Return a function that runs the file on the GPU."""
+def load_torch_tensorrt(path: Path) -> Runner | None:
+    """Return a function that runs the file on the GPU, or None without one."""
+    if not torch.cuda.is_available():
+        return None
     _require()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))

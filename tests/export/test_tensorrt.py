@@ -97,26 +97,27 @@ def node(exported, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[
     for program in programs.iterdir():
         program.chmod(0o755)
 
-    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PLAN_CACHE": str(tmp_path / "cache"), **variables}
-        command = ["bash", str(release / "build_plan.sh"), *words]
+        command = ["bash", str(release / "build_plan.sh"), *map(str, words)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     return run
 
 
 def test_script_builds_once_and_knows_the_plan_again(node, exported, tmp_path: Path) -> None:
-    first = node()
+    first = node(tmp_path / "copy")
     assert first.returncode == 0, first.stderr
-    assert (tmp_path / "release" / plan_name("9.0")).read_text() == "plan\n"
+    assert (tmp_path / "copy" / plan_name("9.0")).read_text() == "plan\n"
+    assert not list((tmp_path / "release").glob("*.plan")), "a release is sealed"
     digest = sha256_of(exported("vessels") / "model.fp16.onnx")
     key = cache_key(digest, "110100", "NVIDIA H200", "9.0", shape_profile(get_task("vessels")).words(), FLAGS)
     assert (tmp_path / "cache" / f"{key}.plan").is_file()
-    again = node(str(tmp_path / "elsewhere"))
+    again = node(tmp_path / "elsewhere")
     assert again.returncode == 0
     assert (tmp_path / "elsewhere" / plan_name("9.0")).is_file()
     assert len((tmp_path / "calls").read_text().splitlines()) == 1
-    assert node(VERSION="110300").returncode == 0
+    assert node(tmp_path / "copy", VERSION="110300").returncode == 0
     assert len((tmp_path / "calls").read_text().splitlines()) == 2, "another TensorRT needs another plan"
 
 
@@ -128,17 +129,18 @@ def test_script_builds_once_and_knows_the_plan_again(node, exported, tmp_path: P
     ],
 )
 def test_script_that_fails_says_why_and_leaves_nothing(node, tmp_path: Path, variables: dict, said: str) -> None:
-    failed = node(**variables)
+    failed = node(tmp_path / "copy", **variables)
     assert failed.returncode == 1
     assert said in failed.stderr
-    assert not list((tmp_path / "release").glob("*.plan*"))
+    assert not list(tmp_path.glob("*/*.plan*"))
     assert not list((tmp_path / "cache").glob("*"))
 
 
 def test_script_refuses_a_changed_graph(node, tmp_path: Path) -> None:
     with (tmp_path / "release" / "model.fp16.onnx").open("ab") as file:
         file.write(b"\0")
-    failed = node()
+    assert node().returncode == 2, "a target must be named"
+    failed = node(tmp_path / "copy")
     assert failed.returncode == 1
     assert "is not the file that was exported" in failed.stderr
 
