@@ -76,9 +76,9 @@ def write_and_measure(
             return None
         report = replace(report, float_layers=tuple(export_format.kept(path)) if export_format.kept else ())
         errors = [] if report.passed else _layer_errors(export_format, path, material, expected)
-        more = max(1, 2 * islands)
         # With every layer in FP32 nothing would be left of the format.
-        if report.passed or not export_format.islands or more >= len(errors):
+        more = min(max(1, 2 * islands), len(errors) - 1)
+        if report.passed or not export_format.islands or more <= islands:
             return replace(report, diverges=_diverges(export_format, errors) if not report.passed else "")
         islands = more
         left = [layer for layer in worst_layers(errors) if layer not in material.kept_float]
