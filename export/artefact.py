@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from export.errors import ExportError
 from tasks import Kind, TaskSpec
 from training.serving_module import ServingModule
 
@@ -83,6 +84,19 @@ class Material:
     calibration: Callable[[], Sequence[Pixels]]
     kept_float: frozenset[str] = frozenset()
 
+    def learnt_pictures(self) -> Sequence[Pixels]:
+        """Return the pictures to calibrate on.
+
+        Raises:
+            ExportError: there are none.
+        """
+        pictures = self.calibration()
+        if not pictures:
+            raise ExportError(
+                "quantisation needs pictures to calibrate on, and there are none; name some with calibration="
+            )
+        return pictures
+
 
 @dataclass(frozen=True)
 class Format:
@@ -100,6 +114,8 @@ class Format:
         layers: (path, one picture) → what its layers answer, if that can be asked.
         kept: path → the layers that stayed FP32 in it, where that is a question.
         islands: whether layers may stay FP32 until it is within its budget.
+        order: (path, reader of pictures to calibrate on) → the layers by what they cost, the worst first; by where it
+            diverges from the trained network if None.
     """
 
     file_name: str
@@ -113,6 +129,7 @@ class Format:
     layers: Callable[[Path, Pixels], Layers] | None = None
     kept: Callable[[Path], list[str]] | None = None
     islands: bool = False
+    order: Callable[[Path, Callable[[], Sequence[Pixels]]], list[str]] | None = None
 
 
 def answer_of(module: ServingModule, batch: torch.Tensor) -> Answer:

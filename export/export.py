@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def export(config: ExportConfig, say: Callable[[str], None]) -> Placed:
     root = Path(config.pictures) if config.pictures else None
     expected = expect(module, read_pictures(model, root, task, seen=set(card.trained_on), enough=config.images), task)
     work = _work_folder(Path(config.work) / task.name)
-    material = Material(module, task, _metadata(task, card), partial(read_calibration, config.calibration, card, task))
+    calibration = cache(partial(read_calibration, config.calibration, card, task))
+    material = Material(module, task, _metadata(task, card), calibration)
     reports = []
     formats = with_needed(config.formats)
     for name in formats:
@@ -65,9 +66,10 @@ def write_and_measure(
 ) -> ParityReport | None:
     """Write one format and compare it; while it is over its budget, with more layers in FP32 if it has such islands."""
     export_format, path = FORMATS[name], work / FORMATS[name].file_name
-    batch, islands = served_batch(material.task.name), 0
+    batch = served_batch(material.task.name)
     while True:
-        say(f"writing {material.task.name} as {name} …" + (f" with {islands} layers in FP32" if islands else ""))
+        kept = len(material.kept_float)
+        say(f"writing {material.task.name} as {name} …" + (f" with {kept} more layers in FP32" if kept else ""))
         _write(name, material, path)
         say(f"comparing {name} with the trained network on {len(expected)} pictures …")
         report = measure_parity(name, export_format, path, expected, material.task, batch=batch)
@@ -75,14 +77,27 @@ def write_and_measure(
             say(f"{name} cannot be run on this machine and was not compared: what it is made from was")
             return None
         report = replace(report, float_layers=tuple(export_format.kept(path)) if export_format.kept else ())
-        errors = [] if report.passed else _layer_errors(export_format, path, material, expected)
-        # With every layer in FP32 nothing would be left of the format.
-        more = min(max(1, 2 * islands), len(errors) - 1)
-        if report.passed or not export_format.islands or more <= islands:
-            return replace(report, diverges=_diverges(export_format, errors) if not report.passed else "")
-        islands = more
-        left = [layer for layer in worst_layers(errors) if layer not in material.kept_float]
-        material = replace(material, kept_float=material.kept_float | set(left[: islands - len(material.kept_float)]))
+        if report.passed:
+            return report
+        errors = _layer_errors(export_format, path, material, expected)
+        more = _more_islands(export_format, path, material, report, errors)
+        if more == material.kept_float:
+            return replace(report, diverges=_diverges(export_format, errors))
+        material = replace(material, kept_float=more)
+
+
+def _more_islands(
+    export_format: Format, path: Path, material: Material, report: ParityReport, errors: list[LayerError]
+) -> frozenset[str]:
+    """Return twice as many layers to keep in FP32, the next ones by what they cost, or as many as before.
+
+    At least one layer is left: with all of them in FP32 nothing would remain of the format.
+    """
+    if not export_format.islands:
+        return material.kept_float
+    order = export_format.order(path, material.learnt_pictures) if export_format.order else worst_layers(errors)
+    left = [layer for layer in order if layer not in report.float_layers]
+    return material.kept_float | set(left[: max(1, len(material.kept_float))][: len(left) - 1])
 
 
 def _write(name: str, material: Material, path: Path) -> None:

@@ -8,6 +8,7 @@ from export.onnx import WHOLE, load_onnx, onnx_float_layers, onnx_layers, write_
 from export.onnx_fp16 import write_onnx_fp16
 from export.onnx_int8 import write_onnx_int8
 from export.openvino import load_openvino, openvino_float_layers, openvino_layers, write_openvino
+from export.qdq import costly_layers
 from export.tensorrt import SCRIPT, SOURCE, load_tensorrt, write_tensorrt
 from export.torch_tensorrt import load_torch_tensorrt, write_torch_tensorrt
 from export.torchscript import load_torchscript, write_torchscript
@@ -77,6 +78,7 @@ FORMATS: dict[str, Format] = {
         layers=onnx_layers,
         kept=onnx_float_layers,
         islands=True,
+        order=costly_layers,
     ),
     "openvino": Format(
         "model.xml",
@@ -89,6 +91,7 @@ FORMATS: dict[str, Format] = {
         layers=openvino_layers,
         kept=openvino_float_layers,
         islands=True,
+        order=costly_layers,
     ),
     "tensorrt": Format(SCRIPT, write_tensorrt, load_tensorrt, _FP16, _ONNX_TOOLS, needs=("onnx", "onnx_fp16")),
     "torch_tensorrt": Format(

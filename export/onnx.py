@@ -23,6 +23,9 @@ from training.serving_module import ServingModule
 OPSET = 21
 # What the other ONNX formats are made from.
 WHOLE = "model.onnx"
+# What `export.qdq` finds out about that file; of no use once it is written anew.
+RANGES = "model.ranges.json"
+SENSITIVITY = "model.sensitivity.json"
 # Tensor within the graph that the parity gate measures; not an output of the file.
 _PROBABILITY = "probability"
 # Where the network lies within what is exported.
@@ -47,6 +50,8 @@ def write_onnx(material: Material, path: Path) -> None:
     del simplified.graph.output[len(OUTPUT_NAMES[material.task.kind]) :]
     onnx.helper.set_model_props(simplified, dict(material.metadata))
     onnx.checker.check_model(simplified, full_check=True)
+    for found in (RANGES, SENSITIVITY):
+        path.with_name(found).unlink(missing_ok=True)
     onnx.save_model(simplified, str(path))
 
 

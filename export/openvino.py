@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from export.artefact import INPUT_NAME, Answer, Layers, Material, Pixels, Runner
-from export.errors import ExportError
-from export.onnx import WHOLE, layer_names
+from export.onnx import WHOLE
+from export.qdq import hurting_layers, sensitivity
 
 _PROBABILITY = "probability"
 _NO_COMPUTATION = ("Constant", "Parameter", "Result", "Convert")
@@ -28,20 +28,17 @@ _PASSING_ON = ("Relu", "MaxPool", "Concat", "Interpolate", "MatMul")
 def write_openvino(material: Material, path: Path) -> None:
     """Quantise the FP32 graph beside `path` and write `path` (the graph) and its `.bin` (the weights).
 
-    In FP32 stay `kept_float`; the first layer, whose few weights decide about every pixel (in vessels quantising it
-    alone costs more Dice than all other layers do); and what is no layer, such as the statistics that a head takes.
+    In FP32 stay `kept_float`, the layers that `export.qdq` finds to hurt (the first one, whose few weights decide about
+    every pixel), and what is no layer, such as the statistics that a head takes.
 
     Raises:
         ExportError: there are no pictures to calibrate on.
     """
-    pictures = material.calibration()
-    if not pictures:
-        raise ExportError(
-            "quantisation needs pictures to calibrate on, and there are none; name some with calibration="
-        )
+    whole = path.with_name(WHOLE)
+    pictures = material.learnt_pictures()
     openvino, nncf = _openvino(), _nncf()
-    kept = material.kept_float | set(layer_names(path.with_name(WHOLE))[:1])
-    graph = openvino.Core().read_model(str(path.with_name(WHOLE)))
+    kept = material.kept_float | set(hurting_layers(sensitivity(whole, material.learnt_pictures)))
+    graph = openvino.Core().read_model(str(whole))
     _number(graph)
     with contextlib.redirect_stdout(io.StringIO()):
         quantised = nncf.quantize(
