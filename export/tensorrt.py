@@ -148,7 +148,7 @@ def load_tensorrt(path: Path) -> Runner | None:
         stream = torch.cuda.current_stream()
         context.execute_async_v3(stream.cuda_stream)
         stream.synchronize()
-        return served_only([tensors[name].cpu() for name in outputs])
+        return served_only([tensors[name] for name in outputs])
 
     return run
 
