@@ -14,7 +14,7 @@ USAGE = """usage: python -m export [task=NAME] [model=FOLDER|champion|challenger
            write every format, compare it with the trained network on labelled pictures, place it into the release
            formats: torchscript, onnx, onnx_fp16, onnx_int8, openvino, tensorrt, torch_tensorrt, aoti
        python -m export verify FOLDER
-           re-hash a placed release, read its artefacts again and say what it was made from
+           re-hash a placed release, read its artefacts and configurations again and say what it was made from
        python -m export benchmark [task=NAME] [model=FOLDER] [work=FOLDER] [threads=[1,2]] [rounds=40] [out=FOLDER]
            run what an export left under every runtime that reads it, in turn: latency, size, memory
 
@@ -53,7 +53,8 @@ def _export(words: list[str], console: Console) -> int:
 
 
 def _verify(words: list[str], console: Console) -> int:
-    from export.place import verify  # noqa: PLC0415 - as in _export
+    from export.configurations import check_configurations  # noqa: PLC0415 - as in _export
+    from export.place import verify  # noqa: PLC0415
     from export.reparse import reparse  # noqa: PLC0415
 
     if len(words) != 1:
@@ -62,8 +63,12 @@ def _verify(words: list[str], console: Console) -> int:
 
     def work() -> int:
         provenance = verify(Path(words[0]))
+        parsed = check_configurations(Path(words[0]), provenance)
         read = reparse(Path(words[0]), provenance)
-        console.print(f"{words[0]} is whole: {len(provenance['files'])} files, {len(read)} artefacts read again")
+        files = len(provenance["files"])
+        console.print(
+            f"{words[0]} is whole: {files} files, {len(read)} artefacts read again, {parsed} configurations parsed"
+        )
         for name, made in provenance["tasks"].items():
             console.print(f"  {name}: weights {made['weights_sha256'][:12]}, run {made['run_id'] or 'not tracked'}")
         return 0
