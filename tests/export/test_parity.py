@@ -112,6 +112,9 @@ def test_written_artefact_passes(exported, task: str, name: str) -> None:
     report = there.reports[name]
     assert report.images == len(report.pictures) == len(there.pictures) > 1
     assert report.sha256 == sha256_of(there.artefacts[name])
+    beside = {each: sha256_of(there.artefacts[name].with_name(each)) for each in FORMATS[name].companions}
+    assert report.summary()["companions_sha256"] == beside
+    assert (name == "openvino") == ("model.bin" in beside)
     if name in QUANTISED:
         assert 1e-4 < report.mean_abs_error < 0.1
         return
