@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ USAGE = """usage: python -m export [task=NAME] [model=FOLDER|champion|challenger
            write every format, compare it with the trained network on labelled pictures, place it into the release
            formats: torchscript, onnx, onnx_fp16, onnx_int8, openvino, tensorrt, torch_tensorrt, aoti
        python -m export verify FOLDER
-           re-hash a placed release, read its artefacts again and say what it was made from
+           re-hash a placed release, read its artefacts and configurations again and say what it was made from
        python -m export benchmark [task=NAME] [model=FOLDER] [work=FOLDER] [threads=[1,2]] [rounds=40] [out=FOLDER]
            run what an export left under every runtime that reads it, in turn: latency, size, memory
 
@@ -38,60 +39,67 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _export(words: list[str], console: Console) -> int:
     from export.config import load_config  # noqa: PLC0415 - seconds of imports that --help need not wait for
-    from export.errors import ExportError  # noqa: PLC0415
     from export.export import export  # noqa: PLC0415
-    from training.errors import TrainingError  # noqa: PLC0415
 
-    try:
+    def work() -> int:
         config = load_config(words)
         placed = export(config, console.print)
-    except (ExportError, TrainingError) as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print("interrupted; nothing was placed")
-        return 130
-    tasks = json.loads((placed.release / "provenance.json").read_text())["tasks"]
-    console.print(_table(placed.task, tasks[placed.task]["parity"]))
-    console.print(f"release {placed.release.name} placed at {config.to}, with {', '.join(tasks)}")
-    return 0
+        tasks = json.loads((placed.release / "provenance.json").read_text())["tasks"]
+        console.print(_table(placed.task, tasks[placed.task]["parity"]))
+        console.print(f"release {placed.release.name} placed at {config.to}, with {', '.join(tasks)}")
+        return 0
+
+    return _exit_status(work, console, "interrupted; nothing was placed")
 
 
 def _verify(words: list[str], console: Console) -> int:
-    from export.errors import PlaceError  # noqa: PLC0415
+    from export.configurations import check_configurations  # noqa: PLC0415 - as in _export
     from export.place import verify  # noqa: PLC0415
     from export.reparse import reparse  # noqa: PLC0415
 
     if len(words) != 1:
         console.print(USAGE, markup=False)
         return 2
-    try:
+
+    def work() -> int:
         provenance = verify(Path(words[0]))
+        parsed = check_configurations(Path(words[0]), provenance)
         read = reparse(Path(words[0]), provenance)
-    except PlaceError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
-    console.print(f"{words[0]} is whole: {len(provenance['files'])} files, {len(read)} artefacts read again")
-    for name, made in provenance["tasks"].items():
-        console.print(f"  {name}: weights {made['weights_sha256'][:12]}, run {made['run_id'] or 'not tracked'}")
-    return 0
+        files = len(provenance["files"])
+        console.print(
+            f"{words[0]} is whole: {files} files, {len(read)} artefacts read again, {parsed} configurations parsed"
+        )
+        for name, made in provenance["tasks"].items():
+            console.print(f"  {name}: weights {made['weights_sha256'][:12]}, run {made['run_id'] or 'not tracked'}")
+        return 0
+
+    return _exit_status(work, console, "interrupted; not everything was read")
 
 
 def _benchmark(words: list[str], console: Console) -> int:
     from export.benchmark import benchmark, load_benchmark_config, table_of  # noqa: PLC0415 - as in _export
-    from export.errors import ExportError  # noqa: PLC0415
+
+    def work() -> int:
+        config = load_benchmark_config(words)
+        console.print(table_of(benchmark(config, console.print), config.task))
+        return 0
+
+    return _exit_status(work, console, "interrupted; nothing was written")
+
+
+def _exit_status(work: Callable[[], int], console: Console, interrupted: str) -> int:
+    """Return what `work` returns; an error is printed as its sentence."""
+    from export.errors import ExportError  # noqa: PLC0415 - as in _export
+    from training.errors import TrainingError  # noqa: PLC0415
 
     try:
-        config = load_benchmark_config(words)
-        measured = benchmark(config, console.print)
-    except ExportError as error:
+        return work()
+    except (ExportError, TrainingError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         return 1
     except KeyboardInterrupt:
-        console.print("interrupted; nothing was written")
+        console.print(interrupted)
         return 130
-    console.print(table_of(measured, config.task))
-    return 0
 
 
 def _table(task: str, reports: list[dict[str, Any]]) -> Table:

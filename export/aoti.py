@@ -44,7 +44,6 @@ def load_aoti(path: Path) -> Runner:
 
     def run(pixels: Pixels) -> Answer:
         with torch.inference_mode():
-            outputs = package(torch.from_numpy(pixels))
-        return served_only(outputs if isinstance(outputs, tuple | list) else (outputs,))
+            return served_only(package(torch.from_numpy(pixels)))
 
     return run

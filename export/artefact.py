@@ -134,14 +134,18 @@ class Format:
 
 def answer_of(module: ServingModule, batch: torch.Tensor) -> Answer:
     """Return what a module, eager or traced, answers to uint8 (batch, size, size, 3)."""
-    outputs = module(batch)
-    served = outputs if isinstance(outputs, tuple) else (outputs,)
+    served = outputs_of(module(batch))
     # A probability that is served as it is must be measured as it is served.
     before = served[0] if served[0].is_floating_point() else module.probability(batch)
     return Answer(tuple(output.numpy() for output in served), before.numpy())
 
 
-def served_only(outputs: Sequence[torch.Tensor]) -> Answer:
-    """Return the answer of an artefact that has no tensors inside which could be read."""
-    served = tuple(output.numpy() for output in outputs)
+def outputs_of(answer: torch.Tensor | Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Return the outputs of a module's call; one with a single output gives that alone."""
+    return (answer,) if isinstance(answer, torch.Tensor) else tuple(answer)
+
+
+def served_only(answer: torch.Tensor | Sequence[torch.Tensor]) -> Answer:
+    """Return the answer, on any device, of an artefact that has no tensors inside which could be read."""
+    served = tuple(output.cpu().numpy() for output in outputs_of(answer))
     return Answer(served, None if served[-1].dtype == np.uint8 else served[-1])

@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.table import Table
 
+from export.config import merged
 from export.errors import ExportError
 from export.formats import FORMATS
 from tasks import TASKS, get_task
-from training.config import one_sentence
 
 # Runtime → the formats that it reads.
 READS = {
@@ -84,11 +82,7 @@ def load_benchmark_config(words: Sequence[str]) -> BenchmarkConfig:
     Raises:
         ExportError: a key that does not exist, a value of the wrong type or that makes no sense.
     """
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(BenchmarkConfig), OmegaConf.from_dotlist(list(words)))
-        config = cast(BenchmarkConfig, OmegaConf.to_object(merged))
-    except (OmegaConfBaseException, ValueError) as error:
-        raise ExportError(one_sentence(error)) from error
+    config = merged(words, BenchmarkConfig)
     if config.task not in TASKS:
         raise ExportError(f"task={config.task} must be one of {', '.join(TASKS)}")
     if config.rounds < 1 or not config.threads or min(config.threads) < 1:

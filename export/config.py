@@ -1,8 +1,9 @@
 """What an export can be told, typed; given as key=value on the command line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -13,6 +14,8 @@ from export.pictures import ENOUGH
 from tasks import TASKS
 from training.config import TrackingConfig, one_sentence
 from training.tracking.registry import fetch
+
+Options = TypeVar("Options")
 
 # What a model can be in the registry.
 ALIASES = ("champion", "challenger")
@@ -66,11 +69,7 @@ def load_config(words: list[str]) -> ExportConfig:
     Raises:
         ExportError: a key that does not exist, a value of the wrong type, a task or format that there is not.
     """
-    try:
-        merged = OmegaConf.merge(OmegaConf.structured(ExportConfig), OmegaConf.from_dotlist(words))
-        config = cast(ExportConfig, OmegaConf.to_object(merged))
-    except (OmegaConfBaseException, ValueError) as error:
-        raise ExportError(one_sentence(error)) from error
+    config = merged(words, ExportConfig)
     unknown = [name for name in config.formats if name not in FORMATS]
     if unknown or not config.formats:
         raise ExportError(f"formats={config.formats} must name some of {', '.join(FORMATS)}")
@@ -79,3 +78,16 @@ def load_config(words: list[str]) -> ExportConfig:
     if config.task is not None and config.task not in TASKS:
         raise ExportError(f"task={config.task} must be one of {', '.join(TASKS)}")
     return config
+
+
+def merged(words: Sequence[str], schema: type[Options]) -> Options:
+    """Return a command's options, a dataclass, with the overrides.
+
+    Raises:
+        ExportError: a key that does not exist or a value of the wrong type.
+    """
+    try:
+        given = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(words)))
+        return cast(Options, OmegaConf.to_object(given))
+    except (OmegaConfBaseException, ValueError) as error:
+        raise ExportError(one_sentence(error)) from error

@@ -14,7 +14,7 @@ import onnxsim
 import torch
 from torch import nn
 
-from export.artefact import INPUT_NAME, OUTPUT_NAMES, Answer, Layers, Material, Pixels, Runner
+from export.artefact import INPUT_NAME, OUTPUT_NAMES, Answer, Layers, Material, Pixels, Runner, outputs_of
 from export.errors import ExportError
 from tasks import TaskSpec
 from training.serving_module import ServingModule
@@ -115,8 +115,7 @@ class _Measured(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         probability = self.module.probability(pixels)
-        served = self.module.serve(probability)
-        outputs = served if isinstance(served, tuple) else (served,)
+        outputs = outputs_of(self.module.serve(probability))
         return outputs if outputs[0].is_floating_point() else (*outputs, probability)
 
 

@@ -75,7 +75,7 @@ def _scatter(report: ParityReport) -> Figure:
     left.set(xlabel=f"{report.figure}, trained network", ylabel=f"{report.figure}, {report.format}")
     right.plot([each.disagreement for each in report.pictures], "o", markersize=4)
     right.axhline(report.budget.disagreement, color="C3", linewidth=1)
-    right.set(xlabel="picture", ylabel="share that gets another class", yscale="symlog", ylim=(0, 1))
+    right.set(xlabel="picture", ylabel="share that gets another class", ylim=(0, 1))
     right.set_yscale("symlog", linthresh=1e-5)
     right.set_title("line: the budget", fontsize=9)
     return figure

@@ -1,7 +1,7 @@
 """The gate: an artefact must answer as the trained network does, on real pictures, alone and in a batch."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class ParityReport:
     Attributes:
         format: name of the format.
         sha256: of the artefact that was measured.
+        companions_sha256: of the files beside it that its format consists of, by name.
         images: how many pictures it was measured on.
         max_abs_error, mean_abs_error: of the probability (0–1), over all values.
         mean_rel_error: mean absolute error / mean of the expected probability.
@@ -66,6 +67,7 @@ class ParityReport:
     quality_difference: float
     budget: Budget
     pictures: tuple[PictureParity, ...]
+    companions_sha256: Mapping[str, str] = field(default_factory=dict)
     float_layers: tuple[str, ...] = ()
     diverges: str = ""
 
@@ -114,6 +116,7 @@ def measure_parity(
     return ParityReport(
         format=name,
         sha256=sha256_of(path),
+        companions_sha256={each: sha256_of(path.with_name(each)) for each in export_format.companions},
         images=len(expected),
         # NumPy's max and mean keep a NaN; Python's would lose it.
         max_abs_error=float(np.max([each.max_abs for each in every])),

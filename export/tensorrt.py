@@ -87,8 +87,8 @@ def write_tensorrt(material: Material, path: Path) -> None:
     path.chmod(0o755)
     for stale in path.parent.glob("model.sm*.plan"):
         stale.unlink()
-    if _gpu_library() is not None:
-        plan = build_engine(_gpu_library(), source, shape_profile(material.task))
+    if (trt := _gpu_library()) is not None:
+        plan = build_engine(trt, source, shape_profile(material.task))
         path.with_name(plan_name(_capability())).write_bytes(plan)
     elif (rtx := _library(_RTX)) is not None:
         build_engine(rtx, source, shape_profile(material.task))
@@ -148,7 +148,7 @@ def load_tensorrt(path: Path) -> Runner | None:
         stream = torch.cuda.current_stream()
         context.execute_async_v3(stream.cuda_stream)
         stream.synchronize()
-        return served_only([tensors[name].cpu() for name in outputs])
+        return served_only([tensors[name] for name in outputs])
 
     return run
 

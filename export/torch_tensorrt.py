@@ -4,7 +4,6 @@ For networks with a part that TensorRT does not take: that part stays PyTorch. T
 """
 
 import importlib
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from export.artefact import Answer, Material, Pixels, Runner, served_only
 from export.errors import ExportError
 from export.tensorrt import shape_profile
+from export.torchscript import load_module
 
 
 def write_torch_tensorrt(material: Material, path: Path) -> None:
@@ -47,14 +47,11 @@ def load_torch_tensorrt(path: Path) -> Runner | None:
     if not torch.cuda.is_available():
         return None
     _require()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
-        module = torch.jit.load(str(path)).cuda()  # type: ignore[no-untyped-call]
+    module = load_module(path).cuda()
 
     def run(pixels: Pixels) -> Answer:
         with torch.inference_mode():
-            outputs = module(torch.from_numpy(pixels).cuda())
-        return served_only([output.cpu() for output in (outputs if isinstance(outputs, tuple) else (outputs,))])
+            return served_only(module(torch.from_numpy(pixels).cuda()))
 
     return run
 

@@ -3,6 +3,7 @@
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch.jit._trace import TracingCheckError
@@ -37,11 +38,16 @@ def write_torchscript(material: Material, path: Path) -> None:
     _drop_call_stacks(path)
 
 
-def load_torchscript(path: Path) -> Runner:
-    """Return a function that runs the file on the CPU."""
+def load_module(path: Path, device: str | None = None) -> Any:
+    """Return the module that a file holds, on a device or where the file says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
-        module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+
+
+def load_torchscript(path: Path) -> Runner:
+    """Return a function that runs the file on the CPU."""
+    module = load_module(path, "cpu")
 
     def run(pixels: Pixels) -> Answer:
         with torch.inference_mode():

@@ -148,6 +148,25 @@ def test_verify_reads_the_artefacts_again(model: Path, tmp_path: Path, capsys: p
     assert "model.onnx of eye_disease cannot be read" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "part", "said"),
+    [
+        ([], "export.export.export", "nothing was placed"),
+        (["verify", "release"], "export.place.verify", "not everything was read"),
+        (["benchmark"], "export.benchmark.benchmark", "nothing was written"),
+    ],
+)
+def test_ctrl_c_is_a_status_and_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], part: str, said: str
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(part, stop)
+    assert main(words) == 130
+    assert said in capsys.readouterr().out
+
+
 def test_champion_comes_from_the_registry(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr("export.config.fetch", lambda *words: asked.append(words) or model)

@@ -1,108 +1,35 @@
 """The gate lets accurate artefacts pass and refuses perturbed ones: what is planted here must be seen."""
 
-import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from exported import (
+    CLASSIFICATION,
+    QUANTISED,
+    ROUGH,
+    SEGMENTATION,
+    SEMANTIC,
+    every_format,
+    every_task,
+    material,
+    scale_one_weight,
+)
 from onnx import helper, numpy_helper
-from untrained import drawn_samples, model_folder, untrained
+from untrained import untrained
 
-from export.artefact import INPUT_NAME, OUTPUT_NAMES, Material, Pixels, answer_of
-from export.comparison import Expected, expect
-from export.divergence import describe, layer_errors
+from export.comparison import expect
 from export.errors import ParityError
-from export.export import write_and_measure
 from export.formats import FORMATS
-from export.onnx import onnx_layers
-from export.page import write_page
-from export.parity import ParityReport, measure_parity, require_parity
-from export.pictures import Picture, of_sample, read_pictures
-from tasks import TASKS, Kind, TaskSpec
+from export.parity import require_parity
 from tasks.checksums import sha256_of
-from tasks.processing import Classification, preprocess
-from training.evaluation import predict
-from training.samples import Sample
 from training.serving_module import ServingModule
 
 pytestmark = pytest.mark.slow
-BATCH = 6
-SEGMENTATION, SEMANTIC, CLASSIFICATION = "vessels", "dubai_aerial", "eye_disease"
-
-
-@dataclass(frozen=True)
-class Exported:
-    """A task's network, what it answers to what it is compared on, and its artefacts by format with their reports."""
-
-    task: TaskSpec
-    module: ServingModule
-    pictures: list[Picture]
-    expected: list[Expected]
-    artefacts: dict[str, Path]
-    reports: dict[str, ParityReport]
-
-    def measure(self, name: str, path: Path) -> ParityReport:
-        report = measure_parity(name, FORMATS[name], path, self.expected, self.task, batch=BATCH)
-        assert report is not None
-        return report
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
-    """Writes a task's artefacts when they are first asked for."""
-    done: dict[str, Exported] = {}
-
-    def export(name: str) -> Exported:
-        if name not in done:
-            task, folder = TASKS[name], tmp_path_factory.mktemp(name)
-            module = untrained(task)
-            pictures = [agreed(sample, module, task) for sample in drawn_samples(task, seed=1)]
-            expected, reports = expect(module, pictures, task), {}
-            for each in COMPARED:
-                path = folder / FORMATS[each].file_name
-                if each in QUANTISED:  # an untrained network has no margin that could forgive 256 steps
-                    FORMATS[each].write(material(module, task), path)
-                    report = measure_parity(each, FORMATS[each], path, expected, task, batch=BATCH)
-                else:
-                    report = write_and_measure(each, material(module, task), folder, expected, lambda _: None)
-                assert report is not None
-                reports[each] = report
-            artefacts = {each: folder / FORMATS[each].file_name for each in COMPARED}
-            done[name] = Exported(task, module, pictures, expected, artefacts, reports)
-        return done[name]
-
-    return export
-
-
-def material(module: ServingModule, task: TaskSpec) -> Material:
-    """A network with what it says of itself, and drawn pictures that pass for those it learnt from."""
-
-    def learnt() -> list[Pixels]:
-        return [preprocess(sample.read().encoded, task).pixels for sample in drawn_samples(task, 4)]
-
-    return Material(module, task, {"task": task.name, "classes": "[]"}, learnt)
-
-
-def agreed(sample: Sample, module: ServingModule, task: TaskSpec) -> Picture:
-    """Let the expert say what the network says: a quality of 1 falls with every fault."""
-    labelled = sample.read()
-    answer = predict(module, labelled.encoded, task)
-    if isinstance(answer, Classification):
-        return of_sample(replace(sample, label=answer.label), task)
-    return of_sample(replace(sample, read=lambda: replace(labelled, mask=answer.mask)), task)
-
-
-# Those that this machine runs and writes in seconds; test_tensorrt and test_aoti see to the others.
-COMPARED = [name for name in FORMATS if name not in ("tensorrt", "torch_tensorrt", "aoti")]
-QUANTISED = ("onnx_int8", "openvino")
-ROUGH = ("onnx_fp16", *QUANTISED)
-every_format = pytest.mark.parametrize("name", COMPARED)
-every_onnx = pytest.mark.parametrize("name", [name for name in COMPARED if name.startswith("onnx")])
-every_task = pytest.mark.parametrize("task", TASKS)
 
 
 @every_format
@@ -112,6 +39,9 @@ def test_written_artefact_passes(exported, task: str, name: str) -> None:
     report = there.reports[name]
     assert report.images == len(report.pictures) == len(there.pictures) > 1
     assert report.sha256 == sha256_of(there.artefacts[name])
+    beside = {each: sha256_of(there.artefacts[name].with_name(each)) for each in FORMATS[name].companions}
+    assert report.summary()["companions_sha256"] == beside
+    assert (name == "openvino") == ("model.bin" in beside)
     if name in QUANTISED:
         assert 1e-4 < report.mean_abs_error < 0.1
         return
@@ -124,54 +54,7 @@ def test_written_artefact_passes(exported, task: str, name: str) -> None:
     assert sum(node.op_type == "Cast" for node in half.graph.node) <= 4 + 2 * len(kept), "casts only at the edges"
 
 
-@every_format
-@every_task
-def test_layers_are_those_of_the_source(exported, task: str, name: str) -> None:
-    there = exported(task)
-    ask = FORMATS[name].layers
-    if ask is None:
-        assert name == "torchscript"
-        return
-    picture = there.pictures[0].fitted.pixels
-    errors = layer_errors(there.module, ask(there.artefacts[name], picture), picture)
-    modules = dict(there.module.network.named_modules())
-    assert len(errors) > 3
-    assert {error.layer for error in errors} <= set(modules)
-    assert max(error.relative for error in errors) < (1.0 if name in ROUGH else 1e-4)
-
-
-@every_format
-@every_task
-def test_served_is_the_probability_after_arg_max_and_rounding(exported, task: str, name: str) -> None:
-    there = exported(task)
-    spec, size_px = there.task, there.task.size_px
-    answer = FORMATS[name].load(there.artefacts[name])(there.pictures[0].fitted.pixels[None])
-    assert len(answer.served) == len(OUTPUT_NAMES[spec.kind])
-    if spec.kind is Kind.CLASSIFICATION:
-        assert answer.served[0].dtype == np.float32
-        assert answer.served[0].shape == (1, len(spec.classes))
-        assert answer.served[0].sum() == pytest.approx(1, abs=1e-6)
-        return
-    assert {plane.dtype for plane in answer.served} == {np.dtype(np.uint8)}
-    assert {plane.shape for plane in answer.served} == {(1, size_px, size_px)}
-    probability = answer.probability.reshape(1, -1, size_px, size_px)
-    levels = np.rint(probability.max(axis=1) * 255)
-    # In half precision 255 times a probability is rounded before it becomes a byte.
-    assert np.abs(answer.served[-1] - levels).max() <= (1 if name in ROUGH else 0)
-    assert np.ptp(answer.served[-1]) > 100, "a network that answers the same everywhere would compare nothing"
-    if spec.kind is Kind.SEMANTIC_SEGMENTATION:
-        winners = probability.argmax(axis=1) + int(spec.unlabeled)
-        assert (answer.served[0] == winners).mean() >= (0.999 if name in ROUGH else 1)
-        assert len(np.unique(answer.served[0])) == len(spec.predicted)
-
-
 Perturb = Callable[[onnx.ModelProto], None]
-
-
-def scale_one_weight(model: onnx.ModelProto) -> None:
-    """One convolution in the middle is 2 % off."""
-    weight = [item for item in model.graph.initializer if len(item.dims) == 4][2]
-    weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * np.float32(1.02), weight.name))
 
 
 def half_precision_weights(model: onnx.ModelProto) -> None:
@@ -330,113 +213,3 @@ def test_calibration_is_part_of_the_artefact(exported) -> None:
     module = ServingModule(there.module.network, there.task).eval()
     plain = replace(there, module=module, expected=expect(module, there.pictures, there.task))
     assert not plain.measure("onnx", there.artefacts["onnx"]).passed
-
-
-@every_onnx
-@every_task
-def test_onnx_is_one_clean_file(exported, task: str, name: str) -> None:
-    there = exported(task)
-    path = there.artefacts[name]
-    model = onnx.load_model(str(path))
-    assert [item.name for item in model.graph.input] == [INPUT_NAME]
-    assert [item.name for item in model.graph.output] == list(OUTPUT_NAMES[there.task.kind])
-    for tensor in (*model.graph.input, *model.graph.output):
-        assert tensor.type.tensor_type.shape.dim[0].dim_param == "batch"
-    assert {"task", "classes"} <= {entry.key for entry in model.metadata_props}
-    assert str(Path(__file__).parents[2]).encode() not in path.read_bytes(), "no path of the machine that exported it"
-    assert not list(path.parent.glob("*.data"))
-
-
-@pytest.mark.parametrize("name", [name for name in COMPARED if name != "torchscript"])
-@every_task
-def test_same_network_gives_the_same_file(exported, tmp_path: Path, task: str, name: str) -> None:
-    """Every byte is equal, so the content's digest is. TorchScript counts a process's traces: see test_export."""
-    there = exported(task)
-    kept = frozenset(there.reports[name].float_layers)
-    again = replace(material(untrained(there.task), there.task), kept_float=kept)
-    FORMATS["onnx"].write(again, tmp_path / "model.onnx")
-    FORMATS[name].write(again, tmp_path / FORMATS[name].file_name)
-    for file_name in (FORMATS[name].file_name, *FORMATS[name].companions):
-        assert (tmp_path / file_name).read_bytes() == there.artefacts[name].with_name(file_name).read_bytes()
-
-
-def test_torchscript_says_nothing_of_the_machine(exported) -> None:
-    with zipfile.ZipFile(exported(CLASSIFICATION).artefacts["torchscript"]) as archive:
-        content = b"".join(archive.read(name) for name in archive.namelist())
-    assert b"classes" in b" ".join(name.encode() for name in archive.namelist()), "the metadata is kept"
-    assert str(Path(__file__).parents[2]).encode() not in content
-
-
-def test_eager_answer_is_what_forward_says(exported) -> None:
-    there = exported(SEMANTIC)
-    batch = torch.from_numpy(there.pictures[0].fitted.pixels[None])
-    with torch.inference_mode():
-        served = there.module(batch)
-        answer = answer_of(there.module, batch)
-    assert all(np.array_equal(a, b.numpy()) for a, b in zip(answer.served, served, strict=True))
-
-
-def test_report_names_the_layer_that_diverges(exported, tmp_path: Path) -> None:
-    """One weight is off: the layers before it agree, and the report says which one does not."""
-    there = exported(SEGMENTATION)
-    model = onnx.load_model(str(there.artefacts["onnx"]))
-    scale_one_weight(model)
-    onnx.save_model(model, str(tmp_path / "model.onnx"))
-    third = [node.name for node in model.graph.node if node.op_type == "Conv"][2]
-    picture = there.pictures[0].fitted.pixels
-    errors = layer_errors(there.module, onnx_layers(tmp_path / "model.onnx", picture), picture)
-    assert f"the first layer that diverges is {third}," in describe(errors, FORMATS["onnx"].budget.layer_error)
-
-
-def test_report_says_if_no_layer_diverges(exported, tmp_path: Path) -> None:
-    there = exported(SEGMENTATION)
-    picture = there.pictures[0].fitted.pixels
-    errors = layer_errors(there.module, onnx_layers(there.artefacts["onnx"], picture), picture)
-    assert "lies behind the last one, head.0" in describe(errors, FORMATS["onnx"].budget.layer_error)
-
-
-def test_layers_that_overflow_in_half_precision_stay_float(tmp_path: Path) -> None:
-    """An activation above 65,504 is infinite in FP16; islands of FP32 around it save the artefact."""
-    task = TASKS[SEGMENTATION]
-    module = untrained(task)
-    first, second = [layer for layer in module.network.modules() if isinstance(layer, torch.nn.BatchNorm2d)][:2]
-    with torch.no_grad():
-        first.weight *= 3e6
-        first.bias *= 3e6
-        second.running_mean *= 3e6
-        second.running_var *= 3e6**2
-    pictures = [agreed(sample, module, task) for sample in drawn_samples(task, seed=1)]
-    expected, said = expect(module, pictures, task), []
-    write_and_measure("onnx", material(module, task), tmp_path, expected, said.append)
-    report = write_and_measure("onnx_fp16", material(module, task), tmp_path, expected, said.append)
-    assert report is not None
-    require_parity(report)
-    assert "stem.0" in report.float_layers
-    assert any("layers in FP32" in line for line in said)
-
-
-def test_page_shows_every_format_and_the_worst_picture(exported, tmp_path: Path) -> None:
-    there = exported(SEGMENTATION)
-    reports = [there.reports["onnx"], replace(there.reports["onnx_int8"], disagreement=0.9, diverges="it <broke>")]
-    artefacts = {name: there.artefacts[name] for name in ("onnx", "onnx_int8")}
-    write_page(reports, artefacts, there.expected, there.task, tmp_path / "parity.html")
-    text = (tmp_path / "parity.html").read_text()
-    assert "it &lt;broke&gt;" in text
-    assert text.count("data:image/png;base64,") == 4
-    assert text.count(">refused<") == text.count(">passed<") == 1
-    assert str(tmp_path) not in text
-
-
-def test_few_pictures_are_turned(tmp_path: Path) -> None:
-    """Quarter turns and mirror images, truth and field of view with them, until there are enough."""
-    task = TASKS[SEGMENTATION]
-    folder = model_folder(task, tmp_path / "model")
-    pictures = read_pictures(folder, None, task, enough=30)
-    plain = [picture for picture in pictures if "turn" not in picture.name]
-    assert len(plain) == 4
-    assert len(pictures) == 32
-    assert len({picture.fitted.pixels.tobytes() for picture in pictures}) == 32
-    first = [picture for picture in pictures if picture.name.startswith(plain[0].name)]
-    assert len({int(picture.truth.sum()) for picture in first}) == 1
-    assert {picture.truth.shape for picture in first} == {plain[0].truth.shape, plain[0].truth.shape[::-1]}
-    assert read_pictures(folder, None, task, enough=3)[0].name == plain[0].name
