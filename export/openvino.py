@@ -18,7 +18,7 @@ import numpy as np
 
 from export.artefact import INPUT_NAME, Answer, Layers, Material, Pixels, Runner
 from export.onnx import WHOLE
-from export.qdq import hurting_layers, sensitivity
+from export.qdq import costly_layers
 
 _PROBABILITY = "probability"
 _NO_COMPUTATION = ("Constant", "Parameter", "Result", "Convert")
@@ -28,8 +28,8 @@ _PASSING_ON = ("Relu", "MaxPool", "Concat", "Interpolate", "MatMul")
 def write_openvino(material: Material, path: Path) -> None:
     """Quantise the FP32 graph beside `path` and write `path` (the graph) and its `.bin` (the weights).
 
-    In FP32 stay `kept_float`, the layers that `export.qdq` finds to hurt (the first one, whose few weights decide about
-    every pixel), and what is no layer, such as the statistics that a head takes.
+    In FP32 stay `kept_float`, the layer that quantisation hurts most (the first one mostly, whose few weights decide
+    about every pixel), and what is no layer, such as the statistics that a head takes.
 
     Raises:
         ExportError: there are no pictures to calibrate on.
@@ -37,7 +37,7 @@ def write_openvino(material: Material, path: Path) -> None:
     whole = path.with_name(WHOLE)
     pictures = material.learnt_pictures()
     openvino, nncf = _openvino(), _nncf()
-    kept = material.kept_float | set(hurting_layers(sensitivity(whole, material.learnt_pictures)))
+    kept = material.kept_float | set(costly_layers(path, material.learnt_pictures)[:1])
     graph = openvino.Core().read_model(str(whole))
     _number(graph)
     with contextlib.redirect_stdout(io.StringIO()):
