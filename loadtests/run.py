@@ -2,13 +2,11 @@
 
 import argparse
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from fovea_client.errors import FoveaError
-from fovea_client.transport import GrpcTransport
+from fovea_client import Client, FoveaError, Retry
 from numpy.typing import NDArray
 from rich.console import Console
 
@@ -72,9 +70,9 @@ def require_ready(url: str, task: str) -> None:
     Each question has READY_TIMEOUT_S to be answered.
     """
     try:
-        with closing(GrpcTransport(url, timeout_s=READY_TIMEOUT_S)) as transport:
-            ready = transport.server_ready()
-            transport.config(task)
+        with Client(url, timeout_s=READY_TIMEOUT_S, retry=Retry.none()) as client:
+            ready = client.ready()
+            client.describe(task)
     except FoveaError as error:
         raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:

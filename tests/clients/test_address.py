@@ -25,7 +25,7 @@ def test_refused_with_the_form_that_would_do(url: str) -> None:
         parse_address(url)
 
 
-@pytest.mark.parametrize("url", ["http://localhost:8000", "https://localhost:8001", "grpcs://localhost:8001"])
+@pytest.mark.parametrize("url", ["http://localhost:8000", "https://localhost:8001"])
 def test_another_scheme_is_named(url: str) -> None:
     with pytest.raises(InvalidUrlError, match=f"plain gRPC, not {url.split(':', maxsplit=1)[0]}"):
         Client(url)

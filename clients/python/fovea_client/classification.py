@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea_client.errors import ServerError
+from fovea_client.requests import InferResult, Tensor
 from fovea_client.task import TaskInfo
-from fovea_client.transport import InferResult, Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,14 @@ class Deadline:
             raise from_status("DEADLINE_EXCEEDED", reason, address=self._address, model=self._model)
         return remaining_s
 
+    def left_s(self) -> float:
+        """Seconds left, 0 or below when there are none."""
+        return self._end_s - time.monotonic()
+
+    def at_most_s(self, seconds: float) -> float:
+        """`seconds`, or what is left if that is less; never below 0."""
+        return max(0.0, min(seconds, self.left_s()))
+
 
 def positive_s(timeout_s: float) -> float:
     """`timeout_s` itself; raises InvalidRequestError unless it is a positive, finite number of seconds."""

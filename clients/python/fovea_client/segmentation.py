@@ -6,8 +6,8 @@ import numpy as np
 
 from fovea_client.errors import ServerError
 from fovea_client.png import Image
+from fovea_client.requests import InferResult, Tensor
 from fovea_client.task import ClassInfo, TaskInfo
-from fovea_client.transport import InferResult, Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,88 @@
+"""When a call is sent again, how long it waits before, and how many calls may be."""
+
+import random
+import threading
+from dataclasses import dataclass
+
+from fovea_client.errors import AccessDeniedError, FoveaError, InvalidRequestError, ModelNotFoundError
+
+# With these two the server has not begun the request; nothing else is safe to repeat, or worth it.
+_STATUSES = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a client repeats calls that end with UNAVAILABLE or RESOURCE_EXHAUSTED, always within the call's deadline.
+
+    The pause before retry n (from 0) is drawn evenly from the part `jitter` of `initial_s * multiplier ** n`, at most
+    `maximum_s`: with 1 between zero and all of it, so that clients that failed together do not return together.
+
+    Attributes:
+        attempts: how often one call may be sent, the first time included.
+        initial_s: the longest first pause, in seconds.
+        maximum_s: the longest pause.
+        multiplier: by how much the longest pause grows with each retry.
+        jitter: 0 for fixed pauses, 1 for full jitter.
+        budget: how many retries each successful request of the client earns, 0 to 1.
+        burst: how many retries the client has to begin with, and can save up. When they are spent, a failed call
+            raises at once: a server that is down gets no more than `1 + budget` times its load.
+    """
+
+    attempts: int = 4
+    initial_s: float = 0.05
+    maximum_s: float = 1.0
+    multiplier: float = 2.0
+    jitter: float = 1.0
+    budget: float = 0.5
+    burst: int = 100
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.burst < 0:
+            raise InvalidRequestError(f"{self}: attempts is 1 or more, burst 0 or more")
+        if not (0 < self.initial_s <= self.maximum_s and self.multiplier >= 1):
+            raise InvalidRequestError(f"{self}: pauses are above 0, maximum_s the longest, multiplier 1 or more")
+        if not (0 <= self.jitter <= 1 and 0 <= self.budget <= 1):
+            raise InvalidRequestError(f"{self}: jitter and budget are from 0 to 1")
+
+    @classmethod
+    def none(cls) -> "Retry":
+        """Every call is sent once."""
+        return cls(attempts=1)
+
+    def pause_s(self, retries: int) -> float:
+        """Seconds to wait before the next retry of a call that has been retried `retries` times."""
+        longest_s = min(self.maximum_s, self.initial_s * self.multiplier**retries)
+        return random.uniform(longest_s * (1 - self.jitter), longest_s)  # noqa: S311 - spreads load, keeps no secret
+
+
+class RetryBudget:
+    """The retries that a client may still make: a bucket of tokens that successes fill. Threads may share it."""
+
+    def __init__(self, retry: Retry) -> None:
+        self._earned = retry.budget
+        self._most = float(retry.burst)
+        self._tokens = self._most
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        """Add what one success earns."""
+        # Full is the usual state; it needs no lock to be seen.
+        if self._tokens < self._most:
+            with self._lock:
+                self._tokens = min(self._most, self._tokens + self._earned)
+
+    def spend(self) -> bool:
+        """Take one token; False when there is none."""
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+
+def retryable(error: FoveaError) -> bool:
+    """Whether sending the same request again is safe and may end otherwise."""
+    if error.status not in _STATUSES or isinstance(error, ModelNotFoundError | AccessDeniedError):
+        return False
+    # gRPC's own limit on messages, not the server's load.
+    return "larger than max" not in (error.server_message or "")
