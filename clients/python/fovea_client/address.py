@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fovea_client.errors import InvalidUrlError
 
 _SCHEME = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)$")
-_HOST_PORT = re.compile(r"^(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})$")
+_HOST_PORT = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]):(?P<port>[0-9]{1,5})")
 _FORM = "write for example localhost:8001 (Triton's gRPC port unless changed)"
 
 
@@ -87,7 +87,7 @@ def _split_scheme(url: str) -> tuple[str, str]:
 
 
 def _endpoint(text: str, url: str) -> tuple[str, int]:
-    match = _HOST_PORT.match(text)
+    match = _HOST_PORT.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65536:
         raise InvalidUrlError(f"url {url!r} is not host:port; {_FORM}")
     return match["host"], int(match["port"])

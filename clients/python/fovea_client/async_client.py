@@ -149,7 +149,10 @@ async def _do(step: Step, transport: AsyncTransport) -> Any:
         case Work(function):
             return await asyncio.to_thread(function)
         case Start(request, timeout_s, headers):
-            return asyncio.ensure_future(transport.send(request, timeout_s=timeout_s, headers=headers))
+            started = asyncio.ensure_future(transport.send(request, timeout_s=timeout_s, headers=headers))
+            # The loser of a race may fail unheard; asyncio would log that.
+            started.add_done_callback(lambda task: task.cancelled() or task.exception())
+            return started
         case AwaitAny(pending, timeout_s):
             tasks = cast("Sequence[asyncio.Task[Pending]]", pending)
             await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)

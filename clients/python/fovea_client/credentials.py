@@ -10,9 +10,9 @@ import grpc
 from fovea_client.errors import InvalidCredentialsError
 from fovea_client.requests import Headers
 
-_HEADER = re.compile(r"^[a-z0-9_.-]+$")
+_HEADER = re.compile(r"[a-z0-9_.-]+")
 # What HTTP/2 takes in a header that is no binary one, without white space at its ends.
-_VALUE = re.compile(r"^[!-~]([ -~]*[!-~])?$")
+_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _RESTRICTED_PREFIX = "triton-grpc-protocol-"
 
 
@@ -97,7 +97,7 @@ def _bearer(token: str) -> tuple[str, str]:
 
 def _check_header(name: str, value: str) -> None:
     # gRPC's own error would repeat the value.
-    if not _HEADER.match(name) or not isinstance(value, str) or not _VALUE.match(value):
+    if not _HEADER.fullmatch(name) or not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise InvalidCredentialsError(
             f"the header {name!r} cannot be sent: its name takes a-z, 0-9, '_', '.' and '-', its value printable ASCII "
             "in one line and not empty (a trailing line break of a file is to be removed)"
