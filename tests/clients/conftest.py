@@ -96,7 +96,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         wanted = {output.name for output in request.outputs} or set(outputs)
         for name, array in outputs.items():
             if name in wanted:
-                datatype = {"uint8": "UINT8", "float32": "FP32", "int32": "INT32"}[array.dtype.name]
+                datatype = {"uint8": "UINT8", "float32": "FP32", "int32": "INT32", "int64": "INT64"}[array.dtype.name]
                 reply.outputs.add(name=name, datatype=datatype, shape=array.shape)
                 reply.raw_output_contents.append(array.tobytes())
         return reply
