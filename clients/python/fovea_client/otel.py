@@ -2,7 +2,7 @@
 
 client = Client("triton:8001", observers=[Tracing()])
 
-A Triton that is started with `--trace-config mode=opentelemetry` reads the `traceparent` header and goes on with the trace.
+A Triton started with `--trace-config mode=opentelemetry` reads the `traceparent` header and goes on with the trace.
 """
 
 from opentelemetry import propagate, trace
