@@ -1,6 +1,7 @@
 """The asyncio client: the operations are tested through `Client`; here is what waiting differently must not change."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -89,6 +90,22 @@ def test_the_deadline_is_kept(server, picture: np.ndarray, slow: str) -> None:
         return time.monotonic() - started_s
 
     assert 0.35 < asked(server, timed) < 0.6
+
+
+def test_a_file_that_never_ends_ends_at_the_deadline(server) -> None:
+    read, write = os.pipe()
+
+    async def timed(client: AsyncClient) -> float:
+        await client.describe()
+        started_s = time.monotonic()
+        with os.fdopen(read, "rb") as pipe:
+            with pytest.raises(DeadlineExceededError):
+                await client.segment(pipe, timeout_s=0.3)
+            elapsed_s = time.monotonic() - started_s
+            os.close(write)
+        return elapsed_s
+
+    assert 0.25 < asked(server, timed) < 0.4
 
 
 def test_a_cancelled_task_ends_its_call(server, picture: np.ndarray) -> None:

@@ -146,8 +146,8 @@ async def _do(step: Step, transport: AsyncTransport) -> Any:
     match step:
         case Pause(seconds):
             await asyncio.sleep(seconds)
-        case Work(function):
-            return await asyncio.to_thread(function)
+        case Work(function, timeout_s):
+            return await asyncio.wait_for(asyncio.to_thread(function), timeout_s)
         case Start(request, timeout_s, headers):
             started = asyncio.ensure_future(transport.send(request, timeout_s=timeout_s, headers=headers))
             # The loser of a race may fail unheard; asyncio would log that.

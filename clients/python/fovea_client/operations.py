@@ -122,10 +122,7 @@ class Operations:
         deadline = self._deadline(timeout_s, task)
         info = self._tasks.get(task) or (yield from self._task(task, deadline))
         info.require(classifies=classifies)
-        # Bytes are checked at once; what is read or compressed must not hold up an event loop.
-        encoded = (
-            encode_image(image, info) if isinstance(image, bytes) else (yield Work(partial(encode_image, image, info)))
-        )
+        encoded = yield from self._encoded(image, info, deadline)
         data = np.array([encoded], dtype=np.object_)
         started_s = time.perf_counter()
         try:
@@ -138,6 +135,16 @@ class Operations:
                 message, model=task, server_message=error.server_message, status=error.status
             ) from error
         return info, result, (time.perf_counter() - started_s) * 1000
+
+    def _encoded(self, image: ImageInput, info: TaskInfo, deadline: Deadline) -> Steps[bytes]:
+        # Bytes are only checked; what is read or compressed must not hold up an event loop.
+        if isinstance(image, bytes):
+            return encode_image(image, info)
+        try:
+            encoded: bytes = yield Work(partial(encode_image, image, info), deadline.remaining_s())
+        except TimeoutError:
+            deadline.expire()
+        return encoded
 
     def _deadline(self, timeout_s: float | None, model: str | None) -> Deadline:
         return Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._address, model=model)

@@ -53,9 +53,13 @@ class Pause:
 
 @dataclass(slots=True)
 class Work:
-    """Do what takes a while on this machine, such as reading a file; gives what it returns."""
+    """Do what takes a while on this machine, such as reading a file; gives what it returns.
+
+    asyncio waits no longer than `timeout_s` and gives a TimeoutError then; a thread cannot leave its own work.
+    """
 
     function: Callable[[], Any]
+    timeout_s: float
 
 
 Step = Send | Start | AwaitAny | Pause | Work
