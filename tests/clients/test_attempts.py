@@ -69,6 +69,12 @@ def test_only_what_the_server_has_not_begun_is_sent_again(status: str) -> None:
     assert count == (3 if status in RETRIED else 1)
 
 
+def test_a_model_whose_versions_are_gone_is_asked_for_again() -> None:
+    """So a Triton answers while it stops."""
+    error = failure("NOT_FOUND", "Request for unknown model: 'vessels' has no available versions")
+    assert sent(Attempts(Retry(attempts=3), None), error)[1] == 3
+
+
 @pytest.mark.parametrize(
     ("status", "message"),
     [

@@ -4,10 +4,7 @@ import random
 import threading
 from dataclasses import dataclass
 
-from fovea_client.errors import AccessDeniedError, FoveaError, InvalidRequestError, ModelNotFoundError
-
-# With these two the server has not begun the request; nothing else is safe to repeat, or worth it.
-_STATUSES = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
+from fovea_client.errors import FoveaError, InvalidRequestError, ServerUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,13 @@ class RetryBudget:
 
 
 def retryable(error: FoveaError) -> bool:
-    """Whether sending the same request again is safe and may end otherwise."""
-    if error.status not in _STATUSES or isinstance(error, ModelNotFoundError | AccessDeniedError):
-        return False
-    # gRPC's own limit on messages, not the server's load.
-    return "larger than max" not in (error.server_message or "")
+    """Whether sending the same request again is safe and may end otherwise: the server has not begun it.
+
+    That is UNAVAILABLE and RESOURCE_EXHAUSTED, and Triton's NOT_FOUND for a model whose versions are not loaded: so a
+    server answers that is stopping. A model that nobody knows and a caller who is refused come as UNAVAILABLE too, but
+    have errors of their own.
+    """
+    if isinstance(error, ServerUnavailableError):
+        return True
+    # gRPC has one status for a server that is full and for its own limit on messages, which stays.
+    return error.status == "RESOURCE_EXHAUSTED" and "larger than max" not in (error.server_message or "")
