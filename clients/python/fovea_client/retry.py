@@ -78,13 +78,14 @@ class RetryBudget:
 
 
 def retryable(error: FoveaError) -> bool:
-    """Whether sending the same request again is safe and may end otherwise: the server has not begun it.
+    """Whether sending the same request again is safe and may end otherwise.
 
-    That is UNAVAILABLE and RESOURCE_EXHAUSTED, and Triton's NOT_FOUND for a model whose versions are not loaded: so a
-    server answers that is stopping. A model that nobody knows and a caller who is refused come as UNAVAILABLE too, but
-    have errors of their own.
+    That is UNAVAILABLE and RESOURCE_EXHAUSTED: the server refused to begin, or the connection broke. A request that
+    broke off may have been computed; asking twice costs time, not truth, as inference changes nothing. Triton's
+    NOT_FOUND for a model whose versions are not loaded counts too: so a server answers that is stopping. A model that
+    nobody knows and a caller who is refused come as UNAVAILABLE, but have errors of their own.
     """
     if isinstance(error, ServerUnavailableError):
         return True
     # gRPC has one status for a server that is full and for its own limit on messages, which stays.
-    return error.status == "RESOURCE_EXHAUSTED" and "larger than max" not in (error.server_message or "")
+    return error.status == "RESOURCE_EXHAUSTED" and "message larger than max" not in (error.server_message or "")

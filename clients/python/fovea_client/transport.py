@@ -59,7 +59,11 @@ def codecs(channel: Any) -> dict[type, Codec]:
 
 def rpc_error(error: Any, address: str, model: str | None) -> FoveaError:
     """The error of this package for one of gRPC's."""
-    return from_status(error.code().name, error.details() or "", address=address, model=model)
+    status, message = error.code().name, error.details() or ""
+    # A connection that breaks for bytes that are no HTTP/2 is to gRPC an unknown failure; it is a broken connection.
+    if status == "UNKNOWN" and message.startswith("Stream removed"):
+        status = "UNAVAILABLE"
+    return from_status(status, message, address=address, model=model)
 
 
 def unsendable(error: Exception, address: str, model: str | None) -> InvalidRequestError:
