@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from fovea_client import AsyncClient, Client, InvalidImageError, InvalidRequestError, Outcome
-from fovea_client.many import in_order
+from fovea_client.many import in_order, in_order_async
 
 
 def _grey(level: int) -> bytes:
@@ -92,6 +92,21 @@ def test_asyncio_reads_no_further_and_stops_when_left(server) -> None:
 
     asyncio.run(main())
     assert len(read) == 5 + 3
+
+
+def test_what_is_under_way_is_cancelled_when_left() -> None:
+    async def ask(image: Any) -> Any:
+        await asyncio.sleep(30 if image == b"slow" else 0)
+        return image
+
+    async def main() -> None:
+        outcomes = in_order_async(ask, [b"fast", b"slow", b"slow"], 2)
+        await anext(outcomes)
+        await outcomes.aclose()
+
+    started_s = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - started_s < 5
 
 
 def test_leaving_early_leaves_no_thread(server) -> None:
