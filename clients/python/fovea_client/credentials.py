@@ -50,7 +50,8 @@ class Credentials:
     """What is sent with every call to prove who calls.
 
     Attributes:
-        token: a bearer token, or a function that returns the one that is good now; it is called for every call.
+        token: a bearer token, or a function that returns the one that is good now; it is called for every request and
+            must not wait: an event loop may be calling.
         restricted: the key and value of each of Triton's `--grpc-restricted-protocol`, sent as the header
             `triton-grpc-protocol-<key>`.
         allow_plain_text: send them without TLS to another machine too. Everyone on the way can read them then.
