@@ -16,7 +16,7 @@ from typing import Any
 
 import gevent
 import grpc.experimental.gevent as grpc_gevent
-from fovea_client.errors import FoveaError
+from fovea_client import Client, FoveaError, Retry
 from fovea_client.transport import GrpcTransport
 from gevent.event import Event
 from locust.env import Environment
@@ -32,12 +32,8 @@ from loadtests.slo import read_slo
 # gRPC's C core blocks the whole process unless it is told about gevent before the first channel exists.
 grpc_gevent.init_gevent()
 
-CHANNEL_ARGUMENTS = (
-    # Without it all channels of a process share one TCP connection, whatever --connections says.
-    ("grpc.use_local_subchannel_pool", 1),
-    # A proxy in between would be measured along with the server.
-    ("grpc.enable_http_proxy", 0),
-)
+# A proxy in between would be measured along with the server.
+CHANNEL_ARGUMENTS = (("grpc.enable_http_proxy", 0),)
 DRAIN_MARGIN_S = 1.0
 stopping = Event()
 
@@ -50,7 +46,7 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.settings = _settings(environment)
-        self.transports: list[GrpcTransport] = []
+        self.clients: list[Client] = []
 
     def walk_the_schedule(self) -> None:
         """Send every request of the schedule; end the run also when this fails, or nothing ever would."""
@@ -66,29 +62,26 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
     tasks = [walk_the_schedule]  # noqa: RUF012
 
     def on_stop(self) -> None:
-        """Close the channels now: tritonclient closes them at interpreter shutdown, where gRPC under gevent hangs."""
-        for transport in self.transports:
-            transport.close()
+        """Close the channels now: at interpreter shutdown, gRPC under gevent hangs."""
+        for client in self.clients:
+            client.close()
 
     def _connect(self) -> None:
         settings = self.settings
         self.payloads = [read_payload(path) for path in find_images(settings.images)]
-        self.transports = [
-            GrpcTransport(settings.url, timeout_s=settings.timeout_s, channel_args=CHANNEL_ARGUMENTS)
-            for _ in range(settings.connections)
-        ]
+        self.clients = [_client(settings) for _ in range(settings.connections)]
 
     def _ask(self, index: int) -> str | None:
-        transport = self.transports[index % len(self.transports)]
+        client = self.clients[index % len(self.clients)]
         payload = self.payloads[index % len(self.payloads)]
         try:
-            answer = transport.infer(self.settings.task, {IMAGE_INPUT: payload}, outputs=OUTPUTS)
+            answer = client.infer(self.settings.task, {IMAGE_INPUT: payload}, outputs=OUTPUTS)
         except FoveaError as error:
             return str(error)
         # A defect of the generator must show in the report, not vanish with its greenlet.
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}"
-        return fault_in(answer.outputs)
+        return fault_in(answer)
 
     def _finish(self, recorder: Recorder, row: RequestRow) -> None:
         recorder.append(row)
@@ -100,6 +93,12 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
             exception=None if row.error is None else RuntimeError(row.error),
             context={},
         )
+
+
+def _client(settings: RunSettings) -> Client:
+    # Every connection is one of its own. A retry would hide what is to be measured.
+    transport = GrpcTransport(settings.url, channel_args=CHANNEL_ARGUMENTS)
+    return Client(settings.url, timeout_s=settings.timeout_s, retry=Retry.none(), transport=transport)
 
 
 def _settings(environment: Environment) -> RunSettings:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from fovea_client.errors import FoveaError
+from fovea_client import FoveaError
+from fovea_client.requests import ConfigRequest, ReadyRequest
 from fovea_client.transport import GrpcTransport
 from numpy.typing import NDArray
 from rich.console import Console
@@ -72,9 +73,9 @@ def require_ready(url: str, task: str) -> None:
     Each question has READY_TIMEOUT_S to be answered.
     """
     try:
-        with closing(GrpcTransport(url, timeout_s=READY_TIMEOUT_S)) as transport:
-            ready = transport.server_ready()
-            transport.config(task)
+        with closing(GrpcTransport(url)) as transport:
+            ready = transport.send(ReadyRequest(), timeout_s=READY_TIMEOUT_S)
+            transport.send(ConfigRequest(task), timeout_s=READY_TIMEOUT_S)
     except FoveaError as error:
         raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:

@@ -3,8 +3,9 @@
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import cv2
@@ -23,7 +24,8 @@ LIMIT_BYTES = 200_000
 class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     """Answers with the picture's red channel: `probability` is it, `mask` is where it exceeds 127.
 
-    `faults` maps a method to the status and message that it fails with, `delays_s` to how long it takes.
+    `faults` maps a method to the status and message that it fails with, `failures_left` to how often, `delays_s` to how
+    long it takes.
     """
 
     def __init__(self) -> None:
@@ -40,7 +42,11 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         self.replaced_outputs: dict[str, np.ndarray] = {}
         self.calls: list[str] = []
         self.peers: set[str] = set()
+        self.headers: list[dict[str, str]] = []
+        self.timeouts_s: list[float] = []
+        self.failures_left: dict[str, int] = {}
         self.payloads: list[bytes] = []
+        self.requests: list[Any] = []
         self.ended = threading.Event()
 
     def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -72,6 +78,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._enter("ModelInfer", context, request.model_name)
+        self.requests.append(request)
         tensor = request.inputs[0]
         if (tensor.name, tensor.datatype, list(tensor.shape)) != ("image", "BYTES", [1]):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"unexpected input {tensor}")
@@ -89,7 +96,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         wanted = {output.name for output in request.outputs} or set(outputs)
         for name, array in outputs.items():
             if name in wanted:
-                datatype = {"uint8": "UINT8", "float32": "FP32", "int32": "INT32"}[array.dtype.name]
+                datatype = {"uint8": "UINT8", "float32": "FP32", "int32": "INT32", "int64": "INT64"}[array.dtype.name]
                 reply.outputs.add(name=name, datatype=datatype, shape=array.shape)
                 reply.raw_output_contents.append(array.tobytes())
         return reply
@@ -97,11 +104,20 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def _enter(self, method: str, context: Any, model: str = "vessels") -> None:
         self.calls.append(method)
         self.peers.add(context.peer())
+        self.headers.append(dict(context.invocation_metadata()))
+        self.timeouts_s.append(context.time_remaining())
         self.ended.wait(self.delays_s.get(method, 0.0))
-        if method in self.faults:
+        if method in self.faults and self._still_fails(method):
             context.abort(*self.faults[method])
         if model != "vessels":
             context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{model}' is not found")
+
+    def _still_fails(self, method: str) -> bool:
+        """For ever, unless `failures_left` says how often."""
+        left = self.failures_left.get(method)
+        if left is not None:
+            self.failures_left[method] = left - 1
+        return left is None or left > 0
 
 
 @pytest.fixture(autouse=True)
@@ -111,18 +127,40 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def server() -> Iterator[FakeTriton]:
+@contextmanager
+def listening(credentials: grpc.ServerCredentials | None = None) -> Iterator[FakeTriton]:
+    """A server on a free port of this machine until the block ends."""
     fake = FakeTriton()
     unlimited = [("grpc.max_receive_message_length", -1)]
     with ThreadPoolExecutor(4) as pool:
         listener = grpc.server(pool, options=unlimited)
         services.add_GRPCInferenceServiceServicer_to_server(fake, listener)
-        fake.address = f"127.0.0.1:{listener.add_insecure_port('127.0.0.1:0')}"
+        add = listener.add_insecure_port if credentials is None else listener.add_secure_port
+        port = add("127.0.0.1:0", *([credentials] if credentials else []))
+        fake.address = f"127.0.0.1:{port}"
         listener.start()
         yield fake
         fake.ended.set()
         listener.stop(None).wait()
+
+
+@pytest.fixture
+def server() -> Iterator[FakeTriton]:
+    with listening() as fake:
+        yield fake
+
+
+@pytest.fixture
+def servers() -> Iterator[list[FakeTriton]]:
+    """Three servers that answer alike."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(listening()) for _ in range(3)]
+
+
+@pytest.fixture
+def secure() -> Callable[[grpc.ServerCredentials], AbstractContextManager[FakeTriton]]:
+    """Starts a server that speaks TLS."""
+    return listening
 
 
 @pytest.fixture

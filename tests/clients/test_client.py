@@ -15,7 +15,7 @@ from fovea_client import (
     ServerError,
     ServerUnavailableError,
 )
-from fovea_client.transport import InferResult, ModelConfig
+from fovea_client.requests import ConfigRequest, InferResult, ModelConfig
 
 KINDS: dict[str, Callable[[np.ndarray, Path], object]] = {
     "png_bytes": lambda rgb, _: cv2.imencode(".png", rgb[..., ::-1])[1].tobytes(),
@@ -156,17 +156,10 @@ class Canned:
 
     closed = False
 
-    def config(self, model: str, *, timeout_s: float | None = None) -> ModelConfig:
-        return ModelConfig(model, {"classes": '[{"name": "all", "colour": [1, 2, 3]}]'})
-
-    def infer(self, model, inputs, *, outputs=None, timeout_s=None) -> InferResult:
+    def send(self, request, *, timeout_s: float, headers=()) -> ModelConfig | InferResult:
+        if isinstance(request, ConfigRequest):
+            return ModelConfig(request.model, {"classes": '[{"name": "all", "colour": [1, 2, 3]}]'})
         return InferResult(dict.fromkeys(("mask", "probability"), np.ones((2, 3), np.uint8)), "9")
-
-    def server_ready(self, *, timeout_s: float | None = None) -> bool:
-        return True
-
-    def index(self, *, timeout_s: float | None = None) -> list[ModelStatus]:
-        return []
 
     def close(self) -> None:
         self.closed = True

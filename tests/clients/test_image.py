@@ -1,5 +1,6 @@
 """Images that never reach the wire."""
 
+import io
 from pathlib import Path
 
 import cv2
@@ -65,6 +66,41 @@ def test_the_servers_size_limit_holds_before_sending(server, client: Client, tmp
     for image, subject in [(path, "large.png"), (bytes(limit + 1), "image"), (noise, "as PNG,")]:
         with pytest.raises(InvalidImageError, match=rf"{subject} is \d+ bytes, the server takes {limit}"):
             client.segment(image)
+    assert "ModelInfer" not in server.calls
+
+
+def test_a_file_object_is_read_to_its_end(server, client: Client, picture: np.ndarray, tmp_path: Path) -> None:
+    data = cv2.imencode(".png", picture)[1].tobytes()
+    (tmp_path / "eye.png").write_bytes(data)
+    with (tmp_path / "eye.png").open("rb") as file:
+        client.segment(file)
+    client.segment(io.BytesIO(data))
+    assert server.payloads == [data, data]
+
+
+def test_file_objects_that_cannot_be_sent_are_named(server, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "eye.png"
+    path.write_bytes(bytes(int(server.parameters["max_image_bytes"]) + 1))
+    with path.open("rb") as file, pytest.raises(InvalidImageError, match=r"eye\.png is over 200000 bytes, which"):
+        client.segment(file)
+    with pytest.raises(InvalidImageError, match=r"eye\.png: cannot be read \(read of closed file\)"):
+        client.segment(file)
+    with pytest.raises(InvalidImageError, match="BytesIO: nothing is left to read"):
+        client.segment(io.BytesIO())
+    path.write_text("text")
+    with path.open() as text, pytest.raises(InvalidImageError, match=r"gives str, not bytes; open it with 'rb'"):
+        client.segment(text)
+    assert "ModelInfer" not in server.calls
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [("max_side_px", "a side of 37 px, the server takes 36"), ("max_pixels", "851 pixels, the server takes 36")],
+)
+def test_an_array_over_the_pixel_limits_is_not_sent(server, client: Client, picture, limit: str, message: str) -> None:
+    server.parameters[limit] = "36"
+    with pytest.raises(InvalidImageError, match=message):
+        client.segment(picture)
     assert "ModelInfer" not in server.calls
 
 

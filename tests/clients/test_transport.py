@@ -8,6 +8,7 @@ import grpc
 import numpy as np
 import pytest
 from fovea_client import Client, FoveaError, InvalidRequestError, encode_png
+from fovea_client.requests import IndexRequest, InferRequest, ReadyRequest
 from fovea_client.transport import GrpcTransport
 from tritonclient.grpc import service_pb2_grpc as services
 
@@ -24,17 +25,16 @@ from tritonclient.grpc import service_pb2_grpc as services
     ],
 )
 def test_arrays_that_would_arrive_changed_are_refused(server, array, message: str) -> None:
-    transport = GrpcTransport(server.address)
-    with pytest.raises(InvalidRequestError, match=message):
-        transport.infer("vessels", {"image": array})
-    transport.close()
+    with Client(server.address) as client, pytest.raises(InvalidRequestError, match=message):
+        client.infer("vessels", {"image": array})
     assert server.calls == []
 
 
 def test_bytes_arrive_with_their_trailing_zeros(server, picture: np.ndarray) -> None:
     data = encode_png(picture) + b"\x00\x00"
     transport = GrpcTransport(server.address)
-    result = transport.infer("vessels", {"image": np.array([data], dtype=object)}, outputs=["mask"])
+    request = InferRequest("vessels", {"image": np.array([data], dtype=object)}, ["mask"])
+    result = transport.send(request, timeout_s=5)
     transport.close()
     assert server.payloads == [data]
     assert (set(result.outputs), result.model_version) == ({"mask"}, "3")
@@ -42,7 +42,7 @@ def test_bytes_arrive_with_their_trailing_zeros(server, picture: np.ndarray) -> 
 
 def test_each_transport_has_a_connection_of_its_own(server) -> None:
     transports = [GrpcTransport(server.address) for _ in range(3)]
-    assert all(transport.server_ready() for transport in transports * 2)
+    assert all(transport.send(ReadyRequest(), timeout_s=5) for transport in transports * 2)
     assert len(server.peers) == 3
     for transport in transports:
         transport.close()
@@ -51,7 +51,7 @@ def test_each_transport_has_a_connection_of_its_own(server) -> None:
 def test_channel_arguments_of_the_caller_win(server) -> None:
     small = GrpcTransport(server.address, channel_args=[("grpc.max_send_message_length", 10)])
     with pytest.raises(Exception, match="larger than max"):
-        small.infer("vessels", {"image": np.array([bytes(100)], dtype=object)})
+        small.send(InferRequest("vessels", {"image": np.array([bytes(100)], dtype=object)}), timeout_s=5)
     small.close()
 
 
@@ -60,8 +60,8 @@ def test_closing_twice_and_forgetting_to_close_are_fine(server) -> None:
     transport.close()
     transport.close()
     with pytest.raises(InvalidRequestError, match="is closed"):
-        transport.index()
-    GrpcTransport(server.address).server_ready()
+        transport.send(IndexRequest(), timeout_s=5)
+    GrpcTransport(server.address).send(ReadyRequest(), timeout_s=5)
     gc.collect()
 
 
@@ -77,9 +77,9 @@ def test_closing_under_a_running_call_ends_it(server) -> None:
 
 def test_a_channel_that_closes_as_the_call_begins_is_our_error_too(server) -> None:
     transport = GrpcTransport(server.address)
-    transport._client.close()
+    transport._channel.close()
     with pytest.raises(InvalidRequestError, match="cannot be sent: Cannot invoke RPC on closed channel"):
-        transport.index()
+        transport.send(IndexRequest(), timeout_s=5)
     transport.close()
 
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,15 @@ def test_arrays_and_files_are_answered_alike(client: Client, stages: Stages) -> 
     pixels = np.array(Image.open(held_out(stages)[0].image))
     from_array, from_file = client.segment(pixels), client.segment(encode(pixels, "PNG"))
     assert np.array_equal(from_array.probability, from_file.probability)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_server_says_what_each_step_took(client: Client, name: str) -> None:
+    ask = client.classify if TASKS[name].kind is Kind.CLASSIFICATION else client.segment
+    answer = ask(NOISE, task=name)
+    steps_ms = astuple(answer.server)
+    assert all(step_ms > 0 for step_ms in steps_ms)
+    assert sum(steps_ms) < answer.elapsed_ms
 
 
 def test_server_describes_itself(client: Client, served: Launched) -> None:

@@ -24,6 +24,7 @@ CONFIGS = sorted(REPOSITORY.glob("*/config.pbtxt")) + sorted(REPOSITORY.glob("*/
 # Fields that came after Triton 2.51 (24.10); the embedded server rejects a file that has one.
 TOO_NEW = ("max_inflight_requests", "model_metrics")
 UINT8, INT32, FP32 = model_config_pb2.TYPE_UINT8, model_config_pb2.TYPE_INT32, model_config_pb2.TYPE_FP32
+INT64 = model_config_pb2.TYPE_INT64
 ONNX_TYPES = {UINT8: onnx.TensorProto.UINT8, FP32: onnx.TensorProto.FLOAT}
 every_config = pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -161,7 +162,7 @@ def test_ensemble_answers_as_the_kind_says(task: TaskSpec) -> None:
     expected = {"mask": plane, "probability": plane}
     if task.kind is Kind.CLASSIFICATION:
         expected = {"label": (INT32, [1]), "probability": (FP32, [len(task.classes)])}
-    assert tensors(config.output) == expected
+    assert tensors(config.output) == expected | {"server_us": (INT64, [3])}
     assert tensors(config.input) == {"image": (model_config_pb2.TYPE_STRING, [1])}
 
 

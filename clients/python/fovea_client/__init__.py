@@ -3,13 +3,19 @@
 with Client("localhost:8001") as client:
     segmentation = client.segment(Path("eye.png"))
     classification = client.classify(Path("eye.png"))
+
+`AsyncClient` is the same for asyncio.
 """
 
+from fovea_client.async_client import AsyncClient
 from fovea_client.classification import Classification
 from fovea_client.client import Client
+from fovea_client.credentials import Credentials, Tls
 from fovea_client.errors import (
+    AccessDeniedError,
     DeadlineExceededError,
     FoveaError,
+    InvalidCredentialsError,
     InvalidImageError,
     InvalidRequestError,
     InvalidUrlError,
@@ -18,25 +24,37 @@ from fovea_client.errors import (
     ServerError,
     ServerUnavailableError,
 )
+from fovea_client.many import Outcome
 from fovea_client.png import encode_png
+from fovea_client.requests import ModelStatus
+from fovea_client.retry import Retry
 from fovea_client.segmentation import Segmentation
-from fovea_client.task import ClassInfo
-from fovea_client.transport import ModelStatus
+from fovea_client.task import ClassInfo, TaskInfo
+from fovea_client.timings import ServerTimings
 
 __all__ = [
+    "AccessDeniedError",
+    "AsyncClient",
     "ClassInfo",
     "Classification",
     "Client",
+    "Credentials",
     "DeadlineExceededError",
     "FoveaError",
+    "InvalidCredentialsError",
     "InvalidImageError",
     "InvalidRequestError",
     "InvalidUrlError",
     "ModelNotFoundError",
     "ModelStatus",
+    "Outcome",
     "OutputError",
+    "Retry",
     "Segmentation",
     "ServerError",
+    "ServerTimings",
     "ServerUnavailableError",
+    "TaskInfo",
+    "Tls",
     "encode_png",
 ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fovea_client.errors import ServerError
+from fovea_client.requests import InferResult, Tensor
 from fovea_client.task import TaskInfo
-from fovea_client.transport import InferResult, Tensor
+from fovea_client.timings import ServerTimings, server_timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Classification:
         probability: 0 to 1 by the class's name, in the order of the classes.
         task: the task that was asked.
         model_version: the version of the task's model that answered.
-        elapsed_ms: milliseconds from sending the request to having its answer.
+        elapsed_ms: milliseconds from sending the request to having its answer, retries included.
+        server: what the server spent, or None where it does not say.
     """
 
     label: str
@@ -28,6 +30,7 @@ class Classification:
     task: str
     model_version: str
     elapsed_ms: float
+    server: ServerTimings | None = None
 
 
 def classification(task: TaskInfo, result: InferResult, *, elapsed_ms: float) -> Classification:
@@ -40,7 +43,8 @@ def classification(task: TaskInfo, result: InferResult, *, elapsed_ms: float) ->
         )
     probability = {info.name: float(value) for info, value in zip(task.classes, values, strict=True)}
     name = task.classes[index].name
-    return Classification(name, index, probability, task.name, result.model_version, elapsed_ms)
+    server = server_timings(result, task.name)
+    return Classification(name, index, probability, task.name, result.model_version, elapsed_ms, server)
 
 
 def _tensor(result: InferResult, name: str, dtype: str, shape: tuple[int, ...], task: str) -> Tensor:

@@ -1,43 +1,65 @@
-"""The front door: an image in, a mask or a label out."""
+"""The front door for threads: an image in, a mask or a label out. What happens behind it is in `operations`."""
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-import numpy as np
+from fovea_client.address import Address
+from fovea_client.classification import Classification
+from fovea_client.credentials import Credentials, Tls
+from fovea_client.image import ImageInput
+from fovea_client.many import Outcome, in_order
+from fovea_client.observing import Observer, observed
+from fovea_client.operations import Operations
+from fovea_client.requests import ModelStatus, Tensor, Transport
+from fovea_client.retry import Retry
+from fovea_client.segmentation import Segmentation
+from fovea_client.steps import Driver, Steps
+from fovea_client.task import ClassInfo, TaskInfo
 
-from fovea_client.classification import Classification, classification
-from fovea_client.deadline import Deadline
-from fovea_client.errors import DeadlineExceededError, InvalidImageError, InvalidRequestError, ServerUnavailableError
-from fovea_client.image import ImageInput, check_image, encode_image, name_image
-from fovea_client.segmentation import Segmentation, segmentation
-from fovea_client.task import ClassInfo, TaskInfo, task_info
-from fovea_client.transport import GrpcTransport, InferResult, ModelStatus, Tensor, Transport
-
-_POLL_INTERVAL_S = 0.1
+T = TypeVar("T")
 
 
 class Client:
-    """A connection to one endpoint; use it in a `with` block or call `close`. Threads may share it.
+    """A connection to an endpoint; use it in a `with` block or call `close`. Threads may share it.
 
         with Client("localhost:8001") as client:
             vessels = client.segment(Path("eye.png")).mask
 
     Args:
-        url: `host:port` or `grpc://host:port` of the server's gRPC port.
-        timeout_s: seconds that one call may take, unless the call says otherwise.
+        url: `host:port` of the server's gRPC port; several with commas; `dns:///name:port` for every address behind a
+            name, such as a headless service's. `grpcs://` in front asks for TLS. Over several addresses calls go in
+            turn, past those whose connection is down; see `fovea_client.channel` for what that means when pods come.
+        timeout_s: seconds that one call may take, retries and pauses included, unless the call says otherwise.
+        retry: how calls that found no server, or a busy one, are sent again; `Retry.none()` for never.
+        hedge_after_s: send a request that is unanswered for so many seconds a second time (to the next address, if
+            there are several) and take the first answer; None for never. Take a latency that few calls reach.
+        tls: certificates, where `grpcs://` and gRPC's own authorities do not do.
+        credentials: a bearer token, the headers of Triton's restricted protocols.
         transport: what carries the calls in place of a gRPC connection, for a test; the client closes it.
+        observers: told of every call, such as `fovea_client.otel.Tracing()` and `fovea_client.prometheus.Metrics()`.
 
     Raises:
         InvalidUrlError: the address cannot be used. A server that does not answer shows in the first call, not here.
+        InvalidCredentialsError: a certificate, token or header cannot be used, or would travel readable.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0, transport: Transport | None = None) -> None:
-        self._timeout_s = timeout_s
-        self._transport = transport or GrpcTransport(url, timeout_s=timeout_s)
-        self._url = url
-        self._tasks: dict[str, TaskInfo] = {}
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 10.0,
+        retry: Retry = Retry(),  # noqa: B008 - a frozen value
+        hedge_after_s: float | None = None,
+        tls: Tls | None = None,
+        credentials: Credentials | None = None,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self._address = Address.parse(url).text
+        self._operations = Operations(self._address, timeout_s=timeout_s, retry=retry, hedge_after_s=hedge_after_s)
+        self._driver = Driver(transport or _connect(url, tls, credentials))
+        self._observers = tuple(observers)
 
     def __enter__(self) -> Self:
         return self
@@ -47,16 +69,19 @@ class Client:
     ) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"Client({self._address!r})"
+
     def close(self) -> None:
         """Give the connection back; closing twice is fine, a call after it raises InvalidRequestError."""
-        self._transport.close()
+        self._driver.close()
 
     def segment(self, image: ImageInput, *, task: str = "vessels", timeout_s: float | None = None) -> Segmentation:
         """The image's segmentation, at its own size.
 
         Args:
-            image: a JPEG, PNG, TIFF or GIF file as bytes or as its path; or pixels, uint8 HxW grey or HxWx3 in RGB
-                order (OpenCV reads BGR), which travel as lossless PNG.
+            image: a JPEG, PNG, TIFF or GIF file as bytes, as its path or as a file object opened to read bytes; or
+                pixels, uint8 HxW grey or HxWx3 in RGB order (OpenCV reads BGR), which travel as lossless PNG.
             task: name of the task's model.
             timeout_s: seconds for the whole call, None for the client's own.
 
@@ -64,15 +89,32 @@ class Client:
             InvalidImageError: the image was refused, here before sending or by the server.
             FoveaError: one of its other subclasses, see `fovea_client.errors`.
         """
-        info, result, elapsed_ms = self._ask(image, task, timeout_s, classifies=False)
-        return segmentation(info, result, elapsed_ms=elapsed_ms)
+        return self._run(self._operations.segment(image, task, timeout_s), "segment", task)
 
     def classify(
         self, image: ImageInput, *, task: str = "eye_disease", timeout_s: float | None = None
     ) -> Classification:
         """The image's class; arguments and errors as for `segment`."""
-        info, result, elapsed_ms = self._ask(image, task, timeout_s, classifies=True)
-        return classification(info, result, elapsed_ms=elapsed_ms)
+        return self._run(self._operations.classify(image, task, timeout_s), "classify", task)
+
+    def segment_many(
+        self, images: Iterable[ImageInput], *, task: str = "vessels", in_flight: int = 8, timeout_s: float | None = None
+    ) -> Iterator[Outcome[Segmentation]]:
+        """The segmentation of every image, in the images' order, each with its result or its error.
+
+        `images` is read only as far as `in_flight` images are being asked for or wait to be taken from the iterator.
+        One failure loses no other image; close the iterator, or leave its loop, to stop early.
+
+        Args:
+            images: each as for `segment`.
+            task: name of the task's model.
+            in_flight: how many images at once; each takes a thread.
+            timeout_s: seconds for each image, None for the client's own.
+
+        Raises:
+            InvalidRequestError: `in_flight` is below 1.
+        """
+        return in_order(lambda image: self.segment(image, task=task, timeout_s=timeout_s), images, in_flight)
 
     def infer(
         self,
@@ -93,58 +135,36 @@ class Client:
         Raises:
             FoveaError: one of its subclasses, see `fovea_client.errors`.
         """
-        return self._transport.infer(model, inputs, outputs=outputs, timeout_s=timeout_s).outputs
+        return self._run(self._operations.infer(model, inputs, outputs, timeout_s), "infer", model)
+
+    def describe(self, task: str = "vessels") -> TaskInfo:
+        """The task's kind, classes and limits, asked of the server once and then remembered."""
+        return self._run(self._operations.describe(task), "describe", task)
 
     def classes(self, task: str = "vessels") -> tuple[ClassInfo, ...]:
-        """The task's classes by index, asked of the server once and then remembered."""
-        return self._task(task, Deadline(self._timeout_s, address=self._url, model=task)).classes
-
-    def ready(self) -> bool:
-        """Whether the server is live and ready; one that cannot be reached in time is not."""
-        try:
-            return self._transport.server_ready()
-        except (ServerUnavailableError, DeadlineExceededError):
-            return False
-
-    def wait_until_ready(self, timeout_s: float) -> None:
-        """Return once the server is ready; raises ServerUnavailableError when it is not within `timeout_s` seconds."""
-        deadline = Deadline(timeout_s, address=self._url)
-        reason: Exception | None = None
-        while True:
-            try:
-                if self._transport.server_ready(timeout_s=deadline.remaining_s()):
-                    return
-            except ServerUnavailableError as error:
-                reason = error
-            except DeadlineExceededError as error:
-                message = f"server {self._url} is not ready after {timeout_s:g} s; {ServerUnavailableError.advice}"
-                raise ServerUnavailableError(message) from (reason or error)
-            time.sleep(_POLL_INTERVAL_S)
+        """The task's classes by index, as `describe` has them."""
+        return self.describe(task).classes
 
     def models(self) -> list[ModelStatus]:
         """Every model version of the server's repository with its state, ready or not."""
-        return self._transport.index()
+        return self._run(self._operations.models(), "models", None)
 
-    def _task(self, name: str, deadline: Deadline) -> TaskInfo:
-        if name not in self._tasks:
-            self._tasks[name] = task_info(self._transport.config(name, timeout_s=deadline.remaining_s()))
-        return self._tasks[name]
+    def ready(self) -> bool:
+        """Whether the server is live and ready; one that cannot be reached in time is not. Asked once, not retried."""
+        return self._run(self._operations.ready(), "ready", None)
 
-    def _ask(
-        self, image: ImageInput, task: str, timeout_s: float | None, *, classifies: bool
-    ) -> tuple[TaskInfo, InferResult, float]:
-        """Send the image to the task's model; the answer and the milliseconds that it took."""
-        check_image(image)
-        deadline = Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._url, model=task)
-        info = self._task(task, deadline)
-        info.require(classifies=classifies)
-        data = np.array([encode_image(image, max_bytes=info.max_image_bytes)], dtype=np.object_)
-        started_s = time.perf_counter()
-        try:
-            result = self._transport.infer(task, {"image": data}, timeout_s=deadline.remaining_s())
-        except InvalidRequestError as error:
-            if error.server_message is None:
-                raise
-            message = f"{name_image(image)}: refused by model {task!r} at {self._url}: {error.server_message}"
-            raise InvalidImageError(message, model=task, server_message=error.server_message) from error
-        return info, result, (time.perf_counter() - started_s) * 1000
+    def wait_until_ready(self, timeout_s: float) -> None:
+        """Return once the server is ready; raises ServerUnavailableError when it is not within `timeout_s` seconds."""
+        self._run(self._operations.wait_until_ready(timeout_s), "wait_until_ready", None)
+
+    def _run(self, steps: Steps[T], operation: str, model: str | None) -> T:
+        if self._observers:
+            steps = observed(steps, [observer.started(operation, model) for observer in self._observers])
+        return self._driver.run(steps)
+
+
+def _connect(url: str, tls: Tls | None, credentials: Credentials | None) -> Transport:
+    # Here, because importing the messages takes longer than all the rest of the package.
+    from fovea_client.transport import GrpcTransport  # noqa: PLC0415
+
+    return GrpcTransport(url, tls=tls, credentials=credentials)

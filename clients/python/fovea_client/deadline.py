@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import NoReturn
 
 from fovea_client.errors import InvalidRequestError, from_status
 
@@ -19,9 +20,21 @@ class Deadline:
         """Seconds left, above 0; raises DeadlineExceededError when there are none."""
         remaining_s = self._end_s - time.monotonic()
         if remaining_s <= 0:
-            reason = f"no answer within {self._timeout_s:g} s"
-            raise from_status("DEADLINE_EXCEEDED", reason, address=self._address, model=self._model)
+            self.expire()
         return remaining_s
+
+    def expire(self) -> NoReturn:
+        """Raise DeadlineExceededError."""
+        reason = f"no answer within {self._timeout_s:g} s"
+        raise from_status("DEADLINE_EXCEEDED", reason, address=self._address, model=self._model)
+
+    def left_s(self) -> float:
+        """Seconds left, 0 or below when there are none."""
+        return self._end_s - time.monotonic()
+
+    def at_most_s(self, seconds: float) -> float:
+        """`seconds`, or what is left if that is less; never below 0."""
+        return max(0.0, min(seconds, self.left_s()))
 
 
 def positive_s(timeout_s: float) -> float:

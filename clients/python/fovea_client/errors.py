@@ -2,6 +2,8 @@
 
 FoveaError
 ├── InvalidUrlError             the server's address cannot be used
+├── InvalidCredentialsError     a certificate, key, token or header cannot be used
+├── AccessDeniedError           the server refuses this caller (UNAUTHENTICATED, PERMISSION_DENIED)
 ├── InvalidRequestError         the request was refused, here or by the server (INVALID_ARGUMENT)
 │   └── InvalidImageError       … because of the image in it
 ├── ModelNotFoundError          the server has no such model (NOT_FOUND)
@@ -15,18 +17,37 @@ from typing import ClassVar
 
 
 class FoveaError(Exception):
-    """Base of the tree: `model` that was asked for and the server's own words in `server_message`, or None."""
+    """Base of the tree.
+
+    Attributes:
+        model: the model that was asked for, or None.
+        server_message: the server's own words, or None.
+        status: name of the gRPC status that the call ended with, such as "UNAVAILABLE", or None.
+    """
 
     advice: ClassVar[str] = ""
 
-    def __init__(self, message: str, *, model: str | None = None, server_message: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, model: str | None = None, server_message: str | None = None, status: str | None = None
+    ) -> None:
         super().__init__(message)
         self.model = model
         self.server_message = server_message
+        self.status = status
 
 
 class InvalidUrlError(FoveaError):
-    """The address is not `host:port` or `grpc://host:port`."""
+    """The address is not `host:port`, a list of them, `dns:///name:port`, or one of these behind `grpc(s)://`."""
+
+
+class InvalidCredentialsError(FoveaError):
+    """A certificate, key, token or header cannot be used as it was given; the message never holds it."""
+
+
+class AccessDeniedError(FoveaError):
+    """The server answers, but not to this caller."""
+
+    advice = "check the token, the restricted-protocol header or the client's certificate"
 
 
 class InvalidRequestError(FoveaError):
@@ -72,6 +93,8 @@ _BY_STATUS: dict[str, type[FoveaError]] = {
     "NOT_FOUND": ModelNotFoundError,
     "DEADLINE_EXCEEDED": DeadlineExceededError,
     "UNAVAILABLE": ServerUnavailableError,
+    "UNAUTHENTICATED": AccessDeniedError,
+    "PERMISSION_DENIED": AccessDeniedError,
 }
 
 
@@ -87,13 +110,16 @@ def from_status(status: str, server_message: str, *, address: str, model: str | 
     kind = _error_type(status, server_message)
     subject = f"model {model!r} at {address}" if model else f"server {address}"
     message = f"{subject}: {server_message or 'no message'} ({status}); {kind.advice}"
-    return kind(message, model=model, server_message=server_message)
+    return kind(message, model=model, server_message=server_message, status=status)
 
 
 def _error_type(status: str, server_message: str) -> type[FoveaError]:
-    # Triton words these two cases reliably but changes their status between calls and versions: a model that exists
-    # without a loaded version is loading or draining, which passes; an unknown one stays unknown.
+    # Triton words these cases reliably but changes their status between calls and versions: a model that exists
+    # without a loaded version is loading or draining, which passes; an unknown one stays unknown. A missing header
+    # of a restricted protocol comes as UNAVAILABLE.
     text = server_message.lower()
+    if "protocol is restricted" in text:
+        return AccessDeniedError
     if "has no available versions" in text:
         return ServerUnavailableError
     if "request for unknown model" in text:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fovea_client.errors import InvalidRequestError, ServerError
-from fovea_client.transport import ModelConfig
+from fovea_client.requests import ModelConfig
 
 CLASSIFICATION = "classification"
+_LIMITS = ("max_image_bytes", "max_side_px", "max_pixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,23 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """A task's kind, its classes by index and the largest file that it takes; None where the server does not say."""
+    """What the server says of a task; None where it does not say.
+
+    Attributes:
+        name: of the task and its model.
+        classes: the classes by index.
+        max_image_bytes: the largest file that it takes.
+        kind: "binary_segmentation", "semantic_segmentation" or "classification".
+        max_side_px: the longest side that it takes.
+        max_pixels: the most pixels that it takes.
+    """
 
     name: str
     classes: tuple[ClassInfo, ...]
     max_image_bytes: int | None
     kind: str | None = None
+    max_side_px: int | None = None
+    max_pixels: int | None = None
 
     def require(self, *, classifies: bool) -> None:
         """Raise InvalidRequestError where the task answers with something else; a server that does not say may try."""
@@ -52,8 +64,8 @@ def task_info(config: ModelConfig) -> TaskInfo:
         )
     try:
         classes = tuple(_class_info(i, entry) for i, entry in enumerate(json.loads(parameters["classes"])))
-        limit = parameters.get("max_image_bytes")
-        return TaskInfo(config.name, classes, None if limit is None else int(limit), parameters.get("kind"))
+        limits = [None if name not in parameters else int(parameters[name]) for name in _LIMITS]
+        return TaskInfo(config.name, classes, limits[0], parameters.get("kind"), *limits[1:])
     except (ValueError, TypeError, KeyError) as error:
         message = f"model {config.name!r}: its parameters cannot be read ({error!r}); correct its config.pbtxt"
         raise ServerError(message, model=config.name) from error

@@ -1,205 +1,253 @@
-"""The one seam between this package and the wire; the only place that knows tritonclient.
+"""Requests and answers as KServe v2 messages, and the blocking transport; the only place that knows tritonclient.
 
-What is above it works against `Transport`, so a test may replace the network by a few lines of Python. Images, tasks
-and classes are not known here: tensors, models and statuses are.
+tritonclient's generated messages and stub are used, its InferenceServerClient is not: that costs more for each call
+than it gives. Nothing imports this module before the first connection is made, because the messages take longest to
+import.
 """
 
 import struct
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import grpc
 import numpy as np
-import numpy.typing as npt
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+from tritonclient.grpc import InferResult as ParsedReply
+from tritonclient.grpc import service_pb2 as messages
+from tritonclient.grpc import service_pb2_grpc as services
+from tritonclient.utils import deserialize_bytes_tensor, triton_to_np_dtype
 
-from fovea_client.address import is_loopback, parse_address
-from fovea_client.deadline import Deadline, positive_s
-from fovea_client.errors import InvalidRequestError, ServerError, from_status
+from fovea_client.address import Address
+from fovea_client.channel import Endpoint, Option, dial_target
+from fovea_client.credentials import Credentials, Tls
+from fovea_client.errors import FoveaError, InvalidRequestError, ServerError, from_status
+from fovea_client.requests import (
+    ConfigRequest,
+    Headers,
+    IndexRequest,
+    InferRequest,
+    InferResult,
+    LiveRequest,
+    ModelConfig,
+    ModelStatus,
+    Pending,
+    ReadyRequest,
+    Request,
+    Tensor,
+)
 
-Tensor = npt.NDArray[Any]
+_NUMBERS = ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
+_DTYPES = {name: np.dtype(triton_to_np_dtype(name)) for name in _NUMBERS}
+_DATATYPES = {dtype: name for name, dtype in _DTYPES.items()}
+_ELEMENT_LENGTH = struct.Struct("<I")
 
-_CHANNEL_ARGS: dict[str, int | str] = {
-    "grpc.max_send_message_length": -1,
-    "grpc.max_receive_message_length": -1,
-    # Without it gRPC gives every client of one process the same connection: sixteen load-test users would be one.
-    "grpc.use_local_subchannel_pool": 1,
-    # The default backs off to two minutes, long after a restarted server is ready.
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1000,
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InferResult:
-    """Arrays by output name (read-only views of the reply) and the version of the model that computed them."""
-
-    outputs: dict[str, Tensor]
-    model_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """A model's name and the string parameters of its config.pbtxt."""
-
-    name: str
-    parameters: Mapping[str, str]
+# The call on a channel, what encodes the request within its seconds, what decodes the reply of its model.
+Codec = tuple[Any, Callable[[Any, float], Any], Callable[[Any, str | None], Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelStatus:
-    """One line of the repository index; version and state are "" for a model that was never loaded."""
-
-    name: str
-    version: str
-    state: str
-    reason: str
-
-    @property
-    def ready(self) -> bool:
-        """Whether this version answers requests."""
-        return self.state == "READY"
+def codecs(channel: Any) -> dict[type, Codec]:
+    """For each class of request: the call on this channel, what encodes the request, what decodes the reply."""
+    stub = services.GRPCInferenceServiceStub(channel)
+    return {
+        InferRequest: (stub.ModelInfer, _encode_infer, _decode_infer),
+        ConfigRequest: (stub.ModelConfig, lambda asked, _: messages.ModelConfigRequest(name=asked.model), _config),
+        LiveRequest: (stub.ServerLive, lambda *_: messages.ServerLiveRequest(), lambda reply, _: bool(reply.live)),
+        ReadyRequest: (stub.ServerReady, lambda *_: messages.ServerReadyRequest(), lambda reply, _: bool(reply.ready)),
+        IndexRequest: (stub.RepositoryIndex, lambda *_: messages.RepositoryIndexRequest(), _index),
+    }
 
 
-class Transport(Protocol):
-    """What a client needs of the wire. A call that fails raises a subclass of FoveaError and nothing else."""
+def rpc_error(error: Any, address: str, model: str | None) -> FoveaError:
+    """The error of this package for one of gRPC's."""
+    status, message = error.code().name, error.details() or ""
+    # A connection that breaks for bytes that are no HTTP/2 is to gRPC an unknown failure; it is a broken connection.
+    if status == "UNKNOWN" and message.startswith("Stream removed"):
+        status = "UNAVAILABLE"
+    return from_status(status, message, address=address, model=model)
 
-    def infer(
-        self,
-        model: str,
-        inputs: Mapping[str, Tensor],
-        *,
-        outputs: Sequence[str] | None = None,
-        timeout_s: float | None = None,
-    ) -> InferResult:
-        """The model's answer to one request."""
 
-    def config(self, model: str, *, timeout_s: float | None = None) -> ModelConfig:
-        """The model's configuration as the server loaded it."""
+def unsendable(error: Exception, address: str, model: str | None) -> InvalidRequestError:
+    """Beyond 2 GiB protobuf refuses a message; a channel that closes as the call begins refuses the call."""
+    return InvalidRequestError(f"the request to {address} cannot be sent: {error}", model=model)
 
-    def server_ready(self, *, timeout_s: float | None = None) -> bool:
-        """Whether the server is live and ready."""
 
-    def index(self, *, timeout_s: float | None = None) -> list[ModelStatus]:
-        """The state of every model version in the repository."""
-
-    def close(self) -> None:
-        """Give the connection back; closing twice is fine."""
+def closed(address: str, model: str | None) -> InvalidRequestError:
+    """What a call on a closed connection ends with."""
+    return InvalidRequestError(f"the connection to {address} is closed: open a new one", model=model)
 
 
 class GrpcTransport:
-    """A connection of its own to one Triton server. Threads may share it.
+    """A connection of its own to one Triton server, or to several that answer alike. Threads may share it.
 
     Args:
-        url: `host:port` or `grpc://host:port`.
-        timeout_s: deadline in seconds of a call that does not bring its own.
-        channel_args: gRPC channel arguments, added to this class's and stronger than them.
+        url: see `Address.parse`.
+        tls: how to encrypt, None for plain text unless the url says `grpcs://`.
+        credentials: what is sent with every call.
+        channel_args: gRPC channel arguments, added to this package's and stronger than them.
+        health_watch: let gRPC watch the servers' health service; Triton has none to watch, see `channel`.
 
     Raises:
         InvalidUrlError: the address cannot be used. A server that does not answer shows in the first call, not here.
-        InvalidRequestError: `timeout_s` is not a positive, finite number.
+        InvalidCredentialsError: a certificate, key, token or header cannot be used, or would travel readable.
+        ServerUnavailableError: a name in a list of addresses is unknown.
     """
 
     def __init__(
-        self, url: str, *, timeout_s: float = 10.0, channel_args: Sequence[tuple[str, int | str]] = ()
-    ) -> None:
-        self.address = parse_address(url)
-        self._timeout_s = positive_s(timeout_s)
-        # gRPC would dial this very machine through a proxy of the environment.
-        own = _CHANNEL_ARGS | ({"grpc.enable_http_proxy": 0} if is_loopback(self.address) else {})
-        options = list((own | dict(channel_args)).items())
-        self._client = InferenceServerClient(self.address, channel_args=options)
-        # tritonclient closes in __del__, which at interpreter teardown can wait for ever (seen under gevent). A
-        # finalizer runs once, by close() or else at exit while the interpreter is whole.
-        self._finalizer = weakref.finalize(self, self._client.close)
-
-    def infer(
         self,
-        model: str,
-        inputs: Mapping[str, Tensor],
+        url: str,
         *,
-        outputs: Sequence[str] | None = None,
-        timeout_s: float | None = None,
-    ) -> InferResult:
-        """The model's answer to one request.
+        tls: Tls | None = None,
+        credentials: Credentials | None = None,
+        channel_args: Sequence[Option] = (),
+        health_watch: bool = False,
+    ) -> None:
+        endpoint = endpoint_of(url, tls, credentials, channel_args, health_watch)
+        self.address = endpoint.address.text
+        self._credentials = endpoint.credentials
+        self._channel = endpoint.channel(grpc, dial_target(endpoint.address))
+        self._codecs = codecs(self._channel)
+        self._headers = tuple(endpoint.credentials.headers()) if not endpoint.credentials.changes else None
+        # A channel that is closed by __del__ at interpreter teardown can wait for ever (seen under gevent). A
+        # finalizer runs once, by close() or else at exit while the interpreter is whole.
+        self._finalizer = weakref.finalize(self, self._channel.close)
 
-        Args:
-            model: name of the model; the server picks the version.
-            inputs: arrays by input name, any shape; a BYTES tensor is an array of dtype object that holds bytes.
-            outputs: names of the outputs to send back, None for all.
-            timeout_s: deadline in seconds, None for the transport's own.
-        """
-        tensors = [_infer_input(name, array) for name, array in inputs.items()]
-        wanted = None if outputs is None else [InferRequestedOutput(name) for name in outputs]
-        with self._call(model):
-            reply = self._client.infer(model, tensors, outputs=wanted, client_timeout=self._deadline_s(timeout_s))
-        return _infer_result(reply, model)
+    def send(self, request: Request, *, timeout_s: float, headers: Headers = ()) -> Any:
+        """See `fovea_client.requests.Transport`."""
+        call, encode, decode = self._codecs[type(request)]
+        model = request.model
+        if not self._finalizer.alive:
+            raise closed(self.address, model)
+        message = encode(request, timeout_s)
+        try:
+            reply = call(message, timeout=timeout_s, metadata=self._metadata(headers))
+        except grpc.RpcError as error:
+            raise self._error(error, model) from error
+        except ValueError as error:
+            raise unsendable(error, self.address, model) from error
+        return decode(reply, model)
 
-    def config(self, model: str, *, timeout_s: float | None = None) -> ModelConfig:
-        """The model's name and parameters as the server loaded them."""
-        with self._call(model):
-            reply = self._client.get_model_config(model, client_timeout=self._deadline_s(timeout_s))
-        parameters = {key: value.string_value for key, value in reply.config.parameters.items()}
-        return ModelConfig(reply.config.name, parameters)
-
-    def server_ready(self, *, timeout_s: float | None = None) -> bool:
-        """Whether the server is live and ready; raises when it cannot be asked."""
-        deadline = Deadline(self._deadline_s(timeout_s), address=self.address)
-        with self._call():
-            live = self._client.is_server_live(client_timeout=deadline.remaining_s())
-            return bool(live and self._client.is_server_ready(client_timeout=deadline.remaining_s()))
-
-    def index(self, *, timeout_s: float | None = None) -> list[ModelStatus]:
-        """The state of every model version in the repository."""
-        with self._call():
-            reply = self._client.get_model_repository_index(client_timeout=self._deadline_s(timeout_s))
-        return [ModelStatus(entry.name, entry.version, entry.state, entry.reason) for entry in reply.models]
+    def start(
+        self, request: Request, *, timeout_s: float, headers: Headers = (), on_done: Callable[[], object]
+    ) -> Pending:
+        """See `fovea_client.requests.SplitTransport`."""
+        call, encode, decode = self._codecs[type(request)]
+        if not self._finalizer.alive:
+            raise closed(self.address, request.model)
+        message = encode(request, timeout_s)
+        try:
+            future = call.future(message, timeout=timeout_s, metadata=self._metadata(headers))
+        except ValueError as error:
+            raise unsendable(error, self.address, request.model) from error
+        future.add_done_callback(lambda _: on_done())
+        return _Started(future, lambda reply: decode(reply, request.model), lambda e: self._error(e, request.model))
 
     def close(self) -> None:
         """Give the connection back; closing twice is fine."""
         self._finalizer()
 
-    def _deadline_s(self, timeout_s: float | None) -> float:
-        return self._timeout_s if timeout_s is None else positive_s(timeout_s)
+    def _metadata(self, headers: Headers) -> Headers:
+        own = self._credentials.headers() if self._headers is None else self._headers
+        return (*own, *headers) if headers else own
 
-    @contextmanager
-    def _call(self, model: str | None = None) -> Iterator[None]:
-        self._require_open(model)
+    def _error(self, error: grpc.RpcError, model: str | None) -> FoveaError:
+        # A call that another thread's close() cut off is no failure of the server.
+        return rpc_error(error, self.address, model) if self._finalizer.alive else closed(self.address, model)
+
+
+class _Started:
+    """A request under way on a blocking channel."""
+
+    def __init__(
+        self, future: Any, decode: Callable[[Any], Any], error_of: Callable[[grpc.RpcError], FoveaError]
+    ) -> None:
+        self._future = future
+        self._decode = decode
+        self._error_of = error_of
+
+    def result(self) -> Any:
+        """The answer; raises what `send` raises."""
         try:
-            yield
-        except InferenceServerException as error:
-            # A call that another thread's close() cut off is no failure of the server.
-            self._require_open(model)
-            status = str(error.status() or "UNKNOWN").removeprefix("StatusCode.")
-            raise from_status(status, str(error.message() or ""), address=self.address, model=model) from error
-        except ValueError as error:
-            # Beyond 2 GiB protobuf refuses a message; a channel closed since the check above refuses the call.
-            raise InvalidRequestError(f"the request to {self.address} cannot be sent: {error}", model=model) from error
+            reply = self._future.result()
+        except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            raise self._error_of(error) from error
+        return self._decode(reply)
 
-    def _require_open(self, model: str | None) -> None:
-        if not self._finalizer.alive:
-            raise InvalidRequestError(f"the connection to {self.address} is closed: open a new one", model=model)
+    def cancel(self) -> None:
+        """Give it up."""
+        self._future.cancel()
+
+    def done(self) -> bool:
+        """Whether there is a result."""
+        return bool(self._future.done())
 
 
-def _infer_input(name: str, array: Tensor) -> InferInput:
+def endpoint_of(
+    url: str, tls: Tls | None, credentials: Credentials | None, options: Sequence[Option], health_watch: bool
+) -> Endpoint:
+    """Everything about a connection to `url`; raises as `GrpcTransport` does."""
+    address = Address.parse(url)
+    encryption = tls if tls is not None or not address.encrypted else Tls()
+    return Endpoint(address, encryption, credentials or Credentials(), tuple(options), health_watch)
+
+
+def _encode_infer(request: InferRequest, timeout_s: float) -> Any:
+    message = messages.ModelInferRequest(model_name=request.model)
+    # Beside gRPC's own deadline, on which Triton cancels what it has not begun: a queue drops the request in time
+    # where its policy allows it (allow_timeout_override), a Python model can read it. Microseconds.
+    message.parameters["timeout"].int64_param = int(timeout_s * 1_000_000)
+    for name, array in request.inputs.items():
+        datatype, raw = _encode_tensor(name, array)
+        message.inputs.add(name=name, datatype=datatype, shape=array.shape)
+        message.raw_input_contents.append(raw)
+    for name in request.outputs or ():
+        message.outputs.add(name=name)
+    return message
+
+
+def _encode_tensor(name: str, array: Tensor) -> tuple[str, bytes]:
     if not isinstance(array, np.ndarray):
         raise InvalidRequestError(f"input {name!r} is a {type(array).__name__}: pass a numpy array")
-    datatype = np_to_triton_dtype(array.dtype)
+    datatype = _DATATYPES.get(array.dtype)
+    if datatype is not None:
+        return datatype, array.tobytes()
     # numpy's fixed-width bytes drop trailing zero bytes, which cuts the end off some files.
-    if datatype is None or array.dtype.kind == "S":
+    if array.dtype != np.object_:
         raise InvalidRequestError(f"input {name!r} has dtype {array.dtype}: pass numbers, or bytes as dtype=object")
-    if datatype == "BYTES" and not all(isinstance(element, bytes) for element in array.flat):
+    elements = array.ravel().tolist()
+    if not all(isinstance(element, bytes) for element in elements):
         raise InvalidRequestError(f"input {name!r} has dtype object but holds more than bytes: encode its elements")
-    return InferInput(name, array.shape, datatype).set_data_from_numpy(array)
+    return "BYTES", b"".join(part for element in elements for part in (_ELEMENT_LENGTH.pack(len(element)), element))
 
 
-def _infer_result(reply: Any, model: str) -> InferResult:
-    response = reply.get_response()
+def _decode_infer(reply: Any, model: str | None) -> InferResult:
+    raw = reply.raw_output_contents
     try:
-        outputs = {output.name: reply.as_numpy(output.name) for output in response.outputs}
+        if len(raw) != len(reply.outputs):
+            # A server may also send typed fields, which Triton does not.
+            parsed = ParsedReply(reply)
+            return InferResult({each.name: parsed.as_numpy(each.name) for each in reply.outputs}, reply.model_version)
+        outputs = {each.name: _decode_tensor(each, data) for each, data in zip(reply.outputs, raw, strict=True)}
     except (ValueError, struct.error) as error:
         raise ServerError(f"model {model!r}: an output does not fill its own shape ({error})", model=model) from error
-    return InferResult(outputs, response.model_version)
+    return InferResult(outputs, reply.model_version)
+
+
+def _decode_tensor(output: Any, raw: bytes) -> Tensor:
+    dtype = _DTYPES.get(output.datatype)
+    if dtype is not None:
+        return np.frombuffer(raw, dtype).reshape(output.shape)
+    if output.datatype == "BYTES":
+        array: Tensor = deserialize_bytes_tensor(raw).reshape(output.shape)
+        array.flags.writeable = False
+        return array
+    raise ValueError(f"output {output.name!r} has datatype {output.datatype}, which numpy has no type for")
+
+
+def _config(reply: Any, _: str | None) -> ModelConfig:
+    config = reply.config
+    parameters = {key: value.string_value for key, value in config.parameters.items()}
+    return ModelConfig(config.name, parameters, tuple(output.name for output in config.output))
+
+
+def _index(reply: Any, _: str | None) -> list[ModelStatus]:
+    return [ModelStatus(entry.name, entry.version, entry.state, entry.reason) for entry in reply.models]

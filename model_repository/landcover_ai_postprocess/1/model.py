@@ -7,6 +7,7 @@ What the task's kind means for tensors stands in the config beside this folder; 
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from tasks import Kind, TaskError, TaskSpec, get_task
 from tasks.imaging import Geometry
 from tasks.processing import postprocess, postprocess_classes, postprocess_label
 
+CLOCK = "clock_ns"
+
 
 class TritonPythonModel:
     """Triton's interface of a Python model."""
@@ -24,14 +27,15 @@ class TritonPythonModel:
         """Read which task this is, and which tensors it is given."""
         config = json.loads(args["model_config"])
         self.task = get_task(config["parameters"]["task"]["string_value"])
-        self.inputs = [tensor["name"] for tensor in config["input"]]
+        self.inputs = [tensor["name"] for tensor in config["input"] if tensor["name"] != CLOCK]
 
     def execute(self, requests: list[pb_utils.InferenceRequest]) -> list[pb_utils.InferenceResponse]:
         """Answer each request by itself."""
         return [self.respond(request) for request in requests]
 
     def respond(self, request: pb_utils.InferenceRequest) -> pb_utils.InferenceResponse:
-        """Return the task's outputs, or INVALID_ARGUMENT with the reason."""
+        """Return the task's outputs and what the steps took, or INVALID_ARGUMENT with the reason."""
+        begun_ns = time.monotonic_ns()
         given = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self.inputs}
         try:
             outputs = answer(given, self.task)
@@ -39,7 +43,20 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
+        if (clock := pb_utils.get_input_tensor_by_name(request, CLOCK)) is not None:
+            outputs["server_us"] = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
+
+
+def spent_us(clock_ns: npt.NDArray[np.int64], begun_ns: int, ended_ns: int) -> npt.NDArray[np.int64]:
+    """Return INT64 [3]: the microseconds of preprocessing, of the network with its queue, of postprocessing.
+
+    Args:
+        clock_ns: when preprocessing began and ended. The steps are processes of one machine, so its clock is theirs.
+        begun_ns: when postprocessing began.
+        ended_ns: when it ended.
+    """
+    return np.diff([*clock_ns, begun_ns, ended_ns]).astype(np.int64) // 1000
 
 
 def answer(given: dict[str, npt.NDArray[np.generic]], task: TaskSpec) -> dict[str, npt.NDArray[np.generic]]:

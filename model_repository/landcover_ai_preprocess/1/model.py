@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -25,7 +26,8 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request: pb_utils.InferenceRequest) -> pb_utils.InferenceResponse:
-        """Return pixels, field of view and geometry, or INVALID_ARGUMENT with the reason."""
+        """Return pixels, field of view, geometry and when this began and ended; or INVALID_ARGUMENT with the reason."""
+        begun_ns = time.monotonic_ns()
         try:
             image = pb_utils.get_input_tensor_by_name(request, "image").as_numpy()
             fitted = preprocess(bytes(image[0]), self.task)
@@ -38,5 +40,6 @@ class TritonPythonModel:
                 pb_utils.Tensor("pixels", fitted.pixels[np.newaxis]),
                 pb_utils.Tensor("field_of_view", fitted.field_of_view[np.newaxis]),
                 pb_utils.Tensor("geometry", fitted.geometry.to_array()),
+                pb_utils.Tensor("clock_ns", np.array([begun_ns, time.monotonic_ns()], np.int64)),
             ]
         )

@@ -1,0 +1,114 @@
+"""Many images: a bounded number at once, results in order, and no more read ahead than is asked for."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from fovea_client.errors import FoveaError, InvalidRequestError
+from fovea_client.image import ImageInput
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome(Generic[R]):
+    """What came of one image of many.
+
+    Attributes:
+        index: its place among the images, from 0.
+        image: the image itself, as it was given.
+        result: what was asked for, or None where it failed.
+        error: why it failed, or None.
+    """
+
+    index: int
+    image: ImageInput = field(repr=False)
+    result: R | None
+    error: FoveaError | None
+
+    def unwrap(self) -> R:
+        """The result; raises the error if there is one."""
+        if self.result is None:
+            raise self.error or InvalidRequestError(f"image {self.index} has neither result nor error")
+        return self.result
+
+
+def in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int) -> Iterator[Outcome[R]]:
+    """What `ask` returns or raises for every image, in order; see `Client.segment_many`."""
+    _check(in_flight)
+    return _in_order(ask, images, in_flight)
+
+
+def in_order_async(
+    ask: Callable[[ImageInput], Awaitable[R]],
+    images: Iterable[ImageInput] | AsyncIterable[ImageInput],
+    in_flight: int,
+) -> AsyncIterator[Outcome[R]]:
+    """As `in_order`, for asyncio."""
+    _check(in_flight)
+    return _in_order_async(ask, images, in_flight)
+
+
+def _in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int) -> Iterator[Outcome[R]]:
+    def outcome(index: int, image: ImageInput) -> Outcome[R]:
+        try:
+            return Outcome(index, image, ask(image), None)
+        except FoveaError as error:
+            return Outcome(index, image, None, error)
+
+    waiting: deque[Future[Outcome[R]]] = deque()
+    pool = ThreadPoolExecutor(in_flight, "fovea-many")
+    try:
+        for index, image in enumerate(images):
+            waiting.append(pool.submit(outcome, index, image))
+            if len(waiting) >= in_flight:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        # Left early: what has not begun never will, what has begun ends at its own deadline.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+async def _in_order_async(
+    ask: Callable[[ImageInput], Awaitable[R]],
+    images: Iterable[ImageInput] | AsyncIterable[ImageInput],
+    in_flight: int,
+) -> AsyncIterator[Outcome[R]]:
+    async def outcome(index: int, image: ImageInput) -> Outcome[R]:
+        try:
+            return Outcome(index, image, await ask(image), None)
+        except FoveaError as error:
+            return Outcome(index, image, None, error)
+
+    waiting: deque[asyncio.Task[Outcome[R]]] = deque()
+    index = 0
+    try:
+        async for image in _each(images):
+            waiting.append(asyncio.create_task(outcome(index, image)))
+            index += 1
+            if len(waiting) >= in_flight:
+                yield await waiting.popleft()
+        while waiting:
+            yield await waiting.popleft()
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def _each(images: Iterable[ImageInput] | AsyncIterable[ImageInput]) -> AsyncIterator[ImageInput]:
+    if isinstance(images, AsyncIterable):
+        async for image in images:
+            yield image
+    else:
+        for image in images:
+            yield image
+
+
+def _check(in_flight: int) -> None:
+    if in_flight < 1:
+        raise InvalidRequestError(f"in_flight is {in_flight}: give 1 or more")
