@@ -11,11 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from fovea_client import ClassInfo, FoveaError, InvalidImageError, InvalidRequestError, OutputError, ServerError
+from fovea_client import (
+    ClassInfo,
+    FoveaError,
+    InvalidImageError,
+    InvalidRequestError,
+    Outcome,
+    OutputError,
+    ServerError,
+    TaskInfo,
+)
 from fovea_client.segmentation import Segmentation
-from fovea_client.task import TaskInfo
 from fovea_client.tiled.mosaic import Mosaic, TiledSegmentation
-from fovea_client.tiled.raster import read_all_blocks
+from fovea_client.tiled.raster import read_all_blocks, source_tags
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.transform import from_origin
@@ -35,11 +43,12 @@ def answer(pixels: np.ndarray, classes: tuple[ClassInfo, ...] = CLASSES) -> Segm
 def run(source: Path, to: Path, ask: Callable[[np.ndarray], Segmentation] = answer, **options) -> TiledSegmentation:
     settings = {"task": LAND, "tile_px": 128} | options
     with Mosaic(source, to, **settings) as mosaic:
-        for tile in mosaic.tiles():
+        for index, tile in enumerate(mosaic.tiles()):
             try:
-                mosaic.take(ask(tile))
+                outcome = Outcome(index, tile, ask(tile), None)
             except FoveaError as error:
-                raise mosaic.failed(error) from error
+                outcome = Outcome(index, tile, None, error)
+            mosaic.take(outcome)
         return mosaic.finish()
 
 
@@ -51,6 +60,9 @@ def write(path: Path, planes: np.ndarray, **profile) -> Path:
         if "interpretation" in profile:
             file.colorinterp = profile["interpretation"]
     return path
+
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
 @pytest.fixture
@@ -66,7 +78,7 @@ def photo(tmp_path: Path, planes: np.ndarray) -> Path:
 def test_the_mask_lies_where_the_picture_lies(photo: Path, planes: np.ndarray, tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
     to, certainty = tmp_path / "mask.tif", tmp_path / "certainty.tif"
-    result = run(photo, to, probability=certainty, progress=lambda *step: steps.append(step), tags={"note": "x"})
+    result = run(photo, to, probability=certainty, progress=lambda *step: steps.append(step))
     with rasterio.open(to) as file, rasterio.open(photo) as original, rasterio.open(certainty) as second:
         assert file.profile["driver"] == "GTiff"
         for each in (file, second):
@@ -77,7 +89,8 @@ def test_the_mask_lies_where_the_picture_lies(photo: Path, planes: np.ndarray, t
         np.testing.assert_array_equal(second.read(1), planes[0])
         assert file.colormap(1)[3] == (3, 6, 9, 255)
         assert file.nodata is None
-    assert read_all_blocks(to) == {"task": "land", "note": "x"}
+    tags = {"task": "land", "tile_px": "128"} | source_tags(photo)
+    assert read_all_blocks(to) == read_all_blocks(certainty) == tags
     assert (result.mask, result.probability, result.model_version) == (to, certainty, "3")
     assert (result.height_px, result.width_px, sum(result.pixels)) == (300, 500, 150_000)
     assert result.pixels == tuple(np.bincount((planes[0] // 64).ravel()))
@@ -164,7 +177,7 @@ def test_one_tile_that_fails_leaves_nothing(photo: Path, tmp_path: Path, lost: i
     row, column = divmod(lost, 7)
     top, left = min(64 * row, 300 - 128), min(64 * column, 500 - 128)
     place = f"rows {top} to {top + 127}, columns {left} to {left + 127}"
-    assert str(caught.value) == f"{photo}: no answer of the tile at {place}, so nothing was written: oh"
+    assert str(caught.value) == f"{photo}: no answer to the tile at {place}, so nothing was written: oh"
     assert (caught.value.model, caught.value.server_message) == ("land", "oh")
     assert to.read_bytes() == b"older"
     assert {path.name for path in tmp_path.iterdir()} == {"photo.tif", "mask.tif"}
@@ -177,7 +190,8 @@ def test_an_answer_of_another_size_is_refused(photo: Path, tmp_path: Path) -> No
 
 def test_it_is_not_finished_before_its_end(photo: Path, tmp_path: Path) -> None:
     with Mosaic(photo, tmp_path / "mask.tif", task=LAND, tile_px=128) as mosaic:
-        mosaic.take(answer(next(mosaic.tiles())))
+        tile = next(mosaic.tiles())
+        mosaic.take(Outcome(0, tile, answer(tile), None))
         with pytest.raises(InvalidRequestError, match="1 of 28 tiles are done"):
             mosaic.finish()
     assert {path.name for path in tmp_path.iterdir()} == {"photo.tif"}
@@ -244,6 +258,7 @@ def slow(tile):
     return answer(tile)
 run(Path(sys.argv[1]), Path(sys.argv[2]), slow)
 """
+# Started once a small picture has brought in every library.
 LARGE = """
 import resource, sys
 from test_mosaic import answer, run

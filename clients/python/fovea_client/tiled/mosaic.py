@@ -2,10 +2,11 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -13,43 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fovea_client.errors import FoveaError, InvalidRequestError, OutputError, ServerError
+from fovea_client.many import Outcome
 from fovea_client.png import Image
 from fovea_client.segmentation import Segmentation
 from fovea_client.task import ClassInfo, TaskInfo
 from fovea_client.tiled.blending import Blender
 from fovea_client.tiled.grid import Grid, plan_grid
-from fovea_client.tiled.raster import NO_DATA, Area, RasterSource, RasterTarget, gdal
+from fovea_client.tiled.raster import NO_DATA, Area, RasterSource, RasterTarget, source_tags
+from fovea_client.tiled.result import OnProgress, TiledSegmentation
 
-OnProgress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TiledSegmentation:
-    """What became of a large picture.
-
-    Attributes:
-        mask: the GeoTIFF of class indices, uint8; 255, its no-data value, where the source has no picture.
-        probability: the GeoTIFF of probabilities, 0 to 255 for 0 to 1, or None where it was not asked for.
-        task: the task that was asked.
-        model_version: the version of the task's model that answered; "" where there was nothing to ask.
-        classes: the classes, `classes[i]` for mask value i.
-        height_px: the picture's height.
-        width_px: the picture's width.
-        tiles: how many tiles were sent; those without any picture in them are not.
-        pixels: how many pixels have each class, in the classes' order.
-        elapsed_ms: milliseconds from opening the picture to the finished file.
-    """
-
-    mask: Path
-    probability: Path | None
-    task: str
-    model_version: str
-    classes: tuple[ClassInfo, ...]
-    height_px: int
-    width_px: int
-    tiles: int
-    pixels: tuple[int, ...]
-    elapsed_ms: float
+# Where the server does not say what its network takes.
+_TILE_PX = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,11 +48,10 @@ class Mosaic:
         source: the picture, in any format that GDAL reads.
         to: the mask's GeoTIFF.
         task: what the server says of the task.
-        tile_px: side of a tile.
+        tile_px: side of a tile, which is what the network sees at once; None for the network's own size.
         overlap_px: what neighbouring tiles share at least, None for half a tile.
         probability: the probability's GeoTIFF, None for none.
         progress: called with the tiles done and the tiles in all.
-        tags: kept in the files beside the task.
 
     Raises:
         InvalidImageError: the picture cannot be read.
@@ -91,27 +65,30 @@ class Mosaic:
         to: Path,
         *,
         task: TaskInfo,
-        tile_px: int,
+        tile_px: int | None = None,
         overlap_px: int | None = None,
         probability: Path | None = None,
         progress: OnProgress | None = None,
-        tags: dict[str, str] | None = None,
     ) -> None:
         self._started_s = time.perf_counter()
         self._task, self._progress = task, progress
+        # A cancelled task's thread may still read or write when the files are closed.
+        self._lock = Lock()
         self._waiting: deque[_Waiting] = deque()
         self._pixels = np.zeros(NO_DATA + 1, np.int64)
         self._version, self._done, self._sent = "", 0, 0
         with ExitStack() as stack:
-            stack.enter_context(gdal())
             self._source = RasterSource(source)
             stack.callback(self._source.close)
             _refuse_own_input(source, to, probability)
             self.grid: Grid = plan_grid(
-                self._source.height_px, self._source.width_px, tile_px=tile_px, overlap_px=overlap_px
+                self._source.height_px,
+                self._source.width_px,
+                tile_px=tile_px or task.size_px or _TILE_PX,
+                overlap_px=overlap_px,
             )
             self._blender = Blender(self.grid, len(task.classes))
-            about = {"task": task.name} | (tags or {})
+            about = {"task": task.name, "tile_px": str(self.grid.rows.tile_px)} | source_tags(source)
             self._mask = stack.enter_context(self._target(to, about, task.classes))
             self._probability = None
             if probability is not None:
@@ -124,7 +101,8 @@ class Mosaic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stack.close()
+        with self._lock:
+            self._stack.close()
 
     @property
     def held_bytes(self) -> int:
@@ -134,40 +112,25 @@ class Mosaic:
     def tiles(self) -> Iterator[Image]:
         """Tiles to send, in order, each read when it is asked for: uint8 HxW or HxWx3."""
         for row, column in self.grid:
-            area = Area(self.grid.rows.tile(row), self.grid.columns.tile(column))
-            data = self._source.has_data(area) if self._source.partial else None
-            empty = data is not None and not data.any()
-            self._waiting.append(_Waiting(row, column, area, data, empty))
-            if not empty:
-                yield self._source.read(area)
+            with self._lock:
+                pixels = self._next(row, column)
+            if pixels is not None:
+                yield pixels
 
-    def take(self, answer: Segmentation) -> None:
-        """Join the answer to the first tile that has none, and write what it finishes."""
-        self._skip_empty()
-        tile = self._waiting.popleft()
-        (top, bottom), (left, right) = tile.area.rows, tile.area.columns
-        if answer.mask.shape != (bottom - top, right - left):
-            raise ServerError(f"the answer to {tile.area} has another size: {answer.mask.shape}", model=self._task.name)
-        mask, probability = self._blender.add(tile.row, tile.column, answer.mask, answer.probability)
-        self._version, self._sent = answer.model_version, self._sent + 1
-        self._write(tile, mask, probability)
+    def take(self, outcome: Outcome[Segmentation]) -> None:
+        """Join the answer to the first tile that has none, and write what it finishes.
 
-    def failed(self, error: FoveaError) -> FoveaError:
-        """The same error for the whole picture, with the place of the first tile that has no answer."""
-        self._skip_empty()
-        place = f" of the tile at {self._waiting[0].area}" if self._waiting else ""
-        message = f"{self._source.path}: no answer{place}, so nothing was written: {error}"
-        return type(error)(message, model=error.model, server_message=error.server_message)
+        Raises:
+            FoveaError: the outcome's own, for the whole picture and with the tile's place.
+        """
+        with self._lock:
+            self._skip_empty()
+            self._take(self._waiting.popleft(), outcome)
 
     def finish(self) -> TiledSegmentation:
         """Let the files appear; call it once every tile is answered."""
-        self._skip_empty()
-        if self._waiting or self._done != len(self.grid):
-            raise InvalidRequestError(f"{self._source.path}: {self._done} of {len(self.grid)} tiles are done")
-        # The mask last: where it is, the probability is.
-        for target in (self._probability, self._mask):
-            if target is not None:
-                target.commit()
+        with self._lock:
+            self._commit()
         return TiledSegmentation(
             self._mask.path,
             self._probability.path if self._probability else None,
@@ -180,6 +143,38 @@ class Mosaic:
             tuple(int(count) for count in self._pixels[: len(self._task.classes)]),
             (time.perf_counter() - self._started_s) * 1000,
         )
+
+    def _commit(self) -> None:
+        self._skip_empty()
+        if self._waiting or self._done != len(self.grid):
+            raise InvalidRequestError(f"{self._source.path}: {self._done} of {len(self.grid)} tiles are done")
+        # The mask last: where it is, the probability is.
+        for target in (self._probability, self._mask):
+            if target is not None:
+                target.commit()
+
+    def _next(self, row: int, column: int) -> Image | None:
+        """The tile's pixels, or None where there is nothing to ask about."""
+        area = Area(self.grid.rows.tile(row), self.grid.columns.tile(column))
+        data = self._source.has_data(area) if self._source.partial else None
+        empty = data is not None and not data.any()
+        self._waiting.append(_Waiting(row, column, area, None if empty else data, empty))
+        return None if empty else self._source.read(area)
+
+    def _take(self, tile: _Waiting, outcome: Outcome[Segmentation]) -> None:
+        try:
+            answer = outcome.unwrap()
+        except FoveaError as error:
+            message = f"{self._source.path}: no answer to the tile at {tile.area}, so nothing was written: {error}"
+            about = {"model": error.model, "server_message": error.server_message, "status": error.status}
+            raise type(error)(message, **about) from error
+        (top, bottom), (left, right) = tile.area.rows, tile.area.columns
+        if answer.mask.shape != (bottom - top, right - left):
+            message = f"the answer to the tile at {tile.area} has another size: {answer.mask.shape}"
+            raise ServerError(message, model=self._task.name)
+        mask, probability = self._blender.add(tile.row, tile.column, answer.mask, answer.probability)
+        self._version, self._sent = answer.model_version, self._sent + 1
+        self._write(tile, mask, probability)
 
     def _target(self, path: Path, tags: dict[str, str], classes: tuple[ClassInfo, ...] | None) -> RasterTarget:
         return RasterTarget(path, self._source, block_px=self.grid.block_px, classes=classes, tags=tags)

@@ -52,9 +52,11 @@ class Area:
         return Window(left, top, right - left, bottom - top)
 
 
-def gdal() -> Any:
-    """A context inside which GDAL caches little."""
-    return rasterio.Env(GDAL_CACHEMAX=_CACHE_MB)
+@contextmanager
+def _gdal() -> Iterator[None]:
+    """Inside, GDAL caches little. Around every use and not longer: its settings are each thread's own."""
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        yield
 
 
 def _open(path: Path, mode: str = "r", **profile: Any) -> Any:
@@ -129,7 +131,8 @@ class RasterSource:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
-            yield
+            with _gdal():
+                yield
         except (RasterioError, OSError) as error:
             raise InvalidImageError(f"{self.path}: cannot be read as a picture ({error})") from error
 
@@ -193,10 +196,17 @@ class RasterTarget:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            yield
+            with _gdal():
+                yield
         except (RasterioError, OSError) as error:
             self._temporary.unlink(missing_ok=True)
             raise OutputError(f"{self.path}: cannot be written ({error})") from error
+
+
+def source_tags(path: Path) -> dict[str, str]:
+    """What tells this version of a file from another; raises OSError."""
+    status = path.stat()
+    return {"source_bytes": str(status.st_size), "source_mtime_ns": str(status.st_mtime_ns)}
 
 
 def read_all_blocks(path: Path) -> dict[str, str]:
@@ -205,7 +215,7 @@ def read_all_blocks(path: Path) -> dict[str, str]:
     Raises:
         rasterio.errors.RasterioError: it is damaged or cut off.
     """
-    with gdal(), _open(path) as file:
+    with _gdal(), _open(path) as file:
         for _, window in file.block_windows(1):
             file.read(1, window=window)
         return dict(file.tags(ns="FOVEA"))
