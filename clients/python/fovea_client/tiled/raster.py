@@ -213,12 +213,15 @@ def read_all_blocks(path: Path) -> dict[str, str]:
     """The tags that `RasterTarget` was given, once every block of the file has been read.
 
     Raises:
-        rasterio.errors.RasterioError: it is damaged or cut off.
+        OutputError: the file is absent, damaged or cut off.
     """
-    with _gdal(), _open(path) as file:
-        for _, window in file.block_windows(1):
-            file.read(1, window=window)
-        return dict(file.tags(ns="FOVEA"))
+    try:
+        with _gdal(), _open(path) as file:
+            for _, window in file.block_windows(1):
+                file.read(1, window=window)
+            return dict(file.tags(ns="FOVEA"))
+    except (RasterioError, OSError) as error:
+        raise OutputError(f"{path}: is no whole GeoTIFF ({error})") from error
 
 
 def _profile(source: RasterSource, block_px: int, classes: Sequence[ClassInfo] | None) -> dict[str, Any]:
