@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from fovea_client.cli.connection import connect
 from fovea_client.cli.exits import Exit
 from fovea_client.cli.images import find_images
@@ -93,7 +91,7 @@ def _ask_tiled(client: Client, jobs: Sequence[_Job], arguments: argparse.Namespa
             require_reachable(client, error, report)
             report.failed(number, job.outputs.image, error)
         else:
-            report.done(number, job.outputs.image, _line_tiled(job.outputs, result), _record_tiled(job.outputs, result))
+            report.done(number, job.outputs.image, _line_tiled(job.outputs, result), _record(job.outputs, result))
 
 
 def _line(outputs: Outputs, found: Segmentation) -> str:
@@ -106,26 +104,19 @@ def _line_tiled(outputs: Outputs, found: TiledSegmentation) -> str:
     return f"{size}, {found.tiles} tiles in {seconds:.1f} s -> {outputs.mask}, {outputs.probability.name}"
 
 
-def _record(outputs: Outputs, found: Segmentation) -> dict[str, Any]:
-    height_px, width_px = found.mask.shape
-    counts = np.bincount(found.mask.ravel(), minlength=len(found.classes))
-    return _common(outputs, found, (width_px, height_px), [int(count) for count in counts])
-
-
-def _record_tiled(outputs: Outputs, found: TiledSegmentation) -> dict[str, Any]:
-    return _common(outputs, found, (found.width_px, found.height_px), found.pixels) | {"tiles": found.tiles}
-
-
-def _common(
-    outputs: Outputs, found: Segmentation | TiledSegmentation, size_px: tuple[int, int], counts: Sequence[int]
-) -> dict[str, Any]:
-    return {
+def _record(outputs: Outputs, found: Segmentation | TiledSegmentation) -> dict[str, Any]:
+    if isinstance(found, TiledSegmentation):
+        height_px, width_px = found.height_px, found.width_px
+    else:
+        height_px, width_px = found.mask.shape
+    record = {
         "task": found.task,
         "model_version": found.model_version,
-        "width_px": size_px[0],
-        "height_px": size_px[1],
+        "width_px": width_px,
+        "height_px": height_px,
         "mask": str(outputs.mask),
         "probability": str(outputs.probability),
-        "pixels": {info.name: count for info, count in zip(found.classes, counts, strict=False)},
+        "pixels": found.area_px(),
         "elapsed_ms": round(found.elapsed_ms, 3),
     }
+    return record | {"tiles": found.tiles} if isinstance(found, TiledSegmentation) else record

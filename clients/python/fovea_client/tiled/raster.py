@@ -184,7 +184,14 @@ class RasterTarget:
         """Let the file appear; raises OutputError when it is not whole, and then nothing appears."""
         with self._writing():
             self._file.close()
+        try:
+            # GDAL does not always tell of what it could not write.
             read_all_blocks(self._temporary)
+        except OutputError as error:
+            self._temporary.unlink(missing_ok=True)
+            message = f"{self.path}: cannot be written (what was written cannot be read again; is the disk full?)"
+            raise OutputError(message) from error
+        with self._writing():
             self._temporary.replace(self.path)
 
     def discard(self) -> None:

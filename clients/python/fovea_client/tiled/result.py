@@ -36,3 +36,7 @@ class TiledSegmentation:
     tiles: int
     pixels: tuple[int, ...]
     elapsed_ms: float
+
+    def area_px(self) -> dict[str, int]:
+        """Pixels of each class by its name, in the order of the classes; where there is no picture none counts."""
+        return {info.name: count for info, count in zip(self.classes, self.pixels, strict=True)}
