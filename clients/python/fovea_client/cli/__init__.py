@@ -9,8 +9,8 @@ Exit status:
     130  interrupted with Ctrl-C
     143  told to end (SIGTERM)
 
-Only this package reads the environment: FOVEA_URL, FOVEA_TOKEN, FOVEA_TOKEN_FILE, FOVEA_CA, FOVEA_CERT, FOVEA_KEY and
-FOVEA_RESTRICTED. An option is stronger than its variable.
+Only this package reads the environment: FOVEA_URL, FOVEA_TOKEN, FOVEA_TOKEN_FILE, FOVEA_CA, FOVEA_CERT, FOVEA_KEY,
+FOVEA_RESTRICTED and FOVEA_RESTRICTED_FILE. An option is stronger than its variable.
 """
 
 from fovea_client.cli.command import main
