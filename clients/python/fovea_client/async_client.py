@@ -105,7 +105,9 @@ class AsyncClient:
         from fovea_client.tiled.mosaic import Mosaic  # noqa: PLC0415 - it needs rasterio
 
         cut = partial(Mosaic, source, to, tile_px=tile_px, overlap_px=overlap_px, probability=probability)
-        with await asyncio.to_thread(cut, task=await self.describe(task), progress=progress) as mosaic:
+        info = await self.describe(task)
+        info.require(classifies=False)
+        with await asyncio.to_thread(cut, task=info, progress=progress) as mosaic:
             async for outcome in self.segment_many(_in_thread(mosaic.tiles()), task=task, in_flight=in_flight):
                 await asyncio.to_thread(mosaic.take, outcome)
             return await asyncio.to_thread(mosaic.finish)

@@ -155,6 +155,7 @@ class Client:
         from fovea_client.tiled.mosaic import Mosaic  # noqa: PLC0415 - it needs rasterio
 
         info = self.describe(task)
+        info.require(classifies=False)
         with Mosaic(
             source, to, task=info, tile_px=tile_px, overlap_px=overlap_px, probability=probability, progress=progress
         ) as mosaic:

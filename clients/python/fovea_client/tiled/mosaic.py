@@ -109,8 +109,8 @@ class Mosaic:
         """Bytes of earlier answers that later cells still need."""
         return self._blender.held_bytes
 
-    def tiles(self) -> Iterator[Image]:
-        """Tiles to send, in order, each read when it is asked for: uint8 HxW or HxWx3."""
+    def tiles(self) -> Iterator[Image | Path]:
+        """Tiles to send, in order, each read when it is asked for: uint8 HxW or HxWx3, or the file itself."""
         for row, column in self.grid:
             with self._lock:
                 pixels = self._next(row, column)
@@ -153,13 +153,17 @@ class Mosaic:
             if target is not None:
                 target.commit()
 
-    def _next(self, row: int, column: int) -> Image | None:
+    def _next(self, row: int, column: int) -> Image | Path | None:
         """The tile's pixels, or None where there is nothing to ask about."""
         area = Area(self.grid.rows.tile(row), self.grid.columns.tile(column))
         data = self._source.has_data(area) if self._source.partial else None
         empty = data is not None and not data.any()
         self._waiting.append(_Waiting(row, column, area, None if empty else data, empty))
-        return None if empty else self._source.read(area)
+        if empty:
+            return None
+        # JPEG decoders differ by a level or two: what fits is decoded where `segment` has it decoded.
+        whole = len(self.grid) == 1 and self._source.lossy
+        return self._source.path if whole else self._source.read(area)
 
     def _take(self, tile: _Waiting, outcome: Outcome[Segmentation]) -> None:
         try:

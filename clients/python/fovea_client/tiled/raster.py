@@ -83,6 +83,7 @@ class RasterSource:
             self._file.close()
             raise
         self.height_px, self.width_px = int(self._file.height), int(self._file.width)
+        self.lossy = self._file.driver == "JPEG"
         self.partial = any(flags != [rasterio.enums.MaskFlags.all_valid] for flags in self._file.mask_flag_enums)
 
     def close(self) -> None:
