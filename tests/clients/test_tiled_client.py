@@ -118,7 +118,7 @@ def test_a_cancelled_task_leaves_nothing(server, land, tmp_path: Path) -> None:
 
 def test_a_task_of_labels_is_refused_before_anything_is_sent(server, client: Client, land, tmp_path: Path) -> None:
     server.parameters["kind"] = "classification"
-    with pytest.raises(InvalidRequestError, match="^model 'vessels' answers with a label"):
+    with pytest.raises(InvalidRequestError, match=r"^model 'vessels' answers with a label"):
         client.segment_tiled(land[0], tmp_path / "mask.tif", task="vessels")
     assert asked(server) == 0
 
