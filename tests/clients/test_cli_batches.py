@@ -207,6 +207,20 @@ def test_an_interrupted_run_leaves_whole_files_only(server, folder: Path, tmp_pa
     assert asked(server) - before == 4 - len([name for name in names if "probability" in name])
 
 
+@pytest.mark.parametrize("words", [[], ["--tiled", "--tile-px", "64"]], ids=["images", "tiles"])
+def test_ctrl_c_does_not_wait_for_answers(server, tmp_path: Path, words: list[str]) -> None:
+    server.delays_s["ModelInfer"] = 60
+    cv2.imwrite(str(tmp_path / "land.png"), np.zeros((100, 300, 3), np.uint8))
+    command = [sys.executable, "-m", "fovea_client", "segment", str(tmp_path), "--url", server.address, *words]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "out"), "--timeout-s", "50"])
+    while not asked(server):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    assert not list((tmp_path / "out").iterdir())
+
+
 @pytest.fixture
 def eyes(server, folder: Path) -> Path:
     server.parameters["kind"] = "classification"
