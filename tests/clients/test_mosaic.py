@@ -128,6 +128,15 @@ def test_red_is_red_wherever_it_is_stored(planes: np.ndarray, tmp_path: Path) ->
     np.testing.assert_array_equal(seen[0], np.moveaxis(planes, 0, -1))
 
 
+def test_what_a_tile_lacks_is_mirrored(planes: np.ndarray, photo: Path, tmp_path: Path) -> None:
+    """Every tile has the network's full size and stands where the stride puts it."""
+    seen = []
+    run(photo, tmp_path / "mask.tif", lambda tile: seen.append(tile) or answer(tile))
+    assert {tile.shape for tile in seen} == {(128, 128, 3)}
+    last = np.moveaxis(planes[:, 192:, 384:], 0, -1)
+    np.testing.assert_array_equal(seen[-1], np.pad(last, ((0, 20), (0, 12), (0, 0)), "symmetric"))
+
+
 def test_grey_stays_grey(planes: np.ndarray, tmp_path: Path) -> None:
     seen = []
     source = write(tmp_path / "grey.tif", planes[:1])
@@ -175,8 +184,8 @@ def test_one_tile_that_fails_leaves_nothing(photo: Path, tmp_path: Path, lost: i
     with pytest.raises(ServerError) as caught:
         run(photo, to, ask)
     row, column = divmod(lost, 7)
-    top, left = min(64 * row, 300 - 128), min(64 * column, 500 - 128)
-    place = f"rows {top} to {top + 127}, columns {left} to {left + 127}"
+    top, left = 64 * row, 64 * column
+    place = f"rows {top} to {min(top + 128, 300) - 1}, columns {left} to {min(left + 128, 500) - 1}"
     assert str(caught.value) == f"{photo}: no answer to the tile at {place}, so nothing was written: oh"
     assert (caught.value.model, caught.value.server_message) == ("land", "oh")
     assert to.read_bytes() == b"older"
@@ -300,7 +309,7 @@ def test_a_killed_run_leaves_no_half_mask(photo: Path, tmp_path: Path, number: s
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 def test_a_picture_far_larger_than_memory_is_not_held(photo: Path, tmp_path: Path) -> None:
-    """200 MB of pixels pass through."""
+    """201 MB of pixels pass through."""
     side_px, stripe = 8192, np.random.default_rng(0).integers(0, 256, (3, 16, 8192), dtype=np.uint8)
     large = tmp_path / "large.tif"
     profile = {"driver": "GTiff", "count": 3, "height": side_px, "width": side_px, "dtype": "uint8", "tiled": True}

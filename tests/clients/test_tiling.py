@@ -44,7 +44,9 @@ def test_tiles_cover_the_picture_and_weights_sum_to_one(size: tuple[int, int], t
         tiles = [axis.tile(index) for index in range(axis.count)]
         cells = [axis.cell(index) for index in range(axis.count)]
         for index, (start, stop) in enumerate(tiles):
-            assert stop - start == min(tiling[0], length_px), "every tile has the same scale for the network"
+            full = tiling[0] if axis.count > 1 else length_px
+            assert stop - start + axis.missing_px(index) == full, "every tile has the same scale for the network"
+            assert start == index * axis.stride_px, "no tile is moved against the others"
             assert start <= cells[index][0] < cells[index][1] <= stop, "a tile says all of its cell"
             total[start:stop] += axis.weight(index)
             if index:

@@ -93,12 +93,15 @@ def test_the_scale_is_the_callers(client: Client, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "mask.tif"), client.segment(picture, task=TASK.name).mask)
 
 
-def test_many_tiles_have_the_mask_of_the_whole_drawn_scene(client: Client, module, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [(1088, 1408), (1041, 1367)], ids=str)
+def test_many_tiles_have_the_mask_of_the_whole_drawn_scene(client: Client, module, tmp_path: Path, size) -> None:
+    """Of any size: at a picture's own edge the network sees something else, so that the inside is compared."""
     pixels = draw_scene((5, 2), 1088, 1408).image
-    picture = save(pixels, tmp_path / "scene.png")
+    picture = save(pixels[: size[0], : size[1]], tmp_path / "scene.png")
     result = client.segment_tiled(picture, tmp_path / "mask.tif", task=TASK.name)
     assert result.tiles == 4 * 5
-    assert (read(tmp_path / "mask.tif") != at_once(module, pixels)).mean() <= SEAM
+    inside = np.s_[: size[0] - 128, : size[1] - 128]
+    assert (read(tmp_path / "mask.tif")[inside] != at_once(module, pixels)[inside]).mean() <= SEAM
 
 
 @pytest.mark.skipif(not DUBAI.is_dir(), reason="dubai_aerial is not beside the checkout")

@@ -1,10 +1,12 @@
 """Where tiles lie in a picture, which part of it each of them finishes, and how much its answer counts there.
 
-Along an axis tile k starts at k · stride, the last one where it just reaches the picture's end. From k · stride on,
-over the overlap, the answer passes from tile k - 1 to tile k. So at most two tiles meet along an axis, four in the
-plane, their weights sum to 1, and once tile (row, column) is answered, all before it in reading order being answered,
-the cell from its own boundary to the next is final. Cells begin at multiples of the output's block: each block of the
-file is written once.
+Along an axis tile k starts at k · stride. A network that halves its picture again and again answers otherwise to one
+that is moved by a pixel; so the last tile is not moved back, but what it lacks beyond the picture's end is mirrored.
+
+From k · stride on, over the overlap, the answer passes from tile k - 1 to tile k. So at most two tiles meet along an
+axis, four in the plane, their weights sum to 1, and once tile (row, column) is answered, all before it in reading order
+being answered, the cell from its own boundary to the next is final. Cells begin at multiples of the output's block:
+each block of the file is written once.
 """
 
 from collections.abc import Iterator
@@ -46,9 +48,14 @@ class Axis:
         return 1 + max(0, -(-(self.length_px - self.tile_px) // self.stride_px))
 
     def tile(self, index: int) -> tuple[int, int]:
-        """First pixel of a tile and the one after its last."""
-        start = min(index * self.stride_px, max(0, self.length_px - self.tile_px))
+        """First pixel of the picture in a tile, and the one after the last."""
+        start = index * self.stride_px
         return start, min(start + self.tile_px, self.length_px)
+
+    def missing_px(self, index: int) -> int:
+        """How many pixels a tile lacks beyond the picture's end; a picture of one tile lacks none."""
+        start, stop = self.tile(index)
+        return self.tile_px - (stop - start) if self.count > 1 else 0
 
     def cell(self, index: int) -> tuple[int, int]:
         """First pixel and the one after the last of what is final once the tile is answered."""

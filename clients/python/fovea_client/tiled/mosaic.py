@@ -163,7 +163,12 @@ class Mosaic:
             return None
         # JPEG decoders differ by a level or two: what fits is decoded where `segment` has it decoded.
         whole = len(self.grid) == 1 and self._source.lossy
-        return self._source.path if whole else self._source.read(area)
+        return self._source.path if whole else self._mirrored(row, column, self._source.read(area))
+
+    def _mirrored(self, row: int, column: int, pixels: Image) -> Image:
+        """The tile at its full size, the picture mirrored beyond its end."""
+        lacking = self.grid.rows.missing_px(row), self.grid.columns.missing_px(column)
+        return np.pad(pixels, ((0, lacking[0]), (0, lacking[1]), (0, 0))[: pixels.ndim], "symmetric")
 
     def _take(self, tile: _Waiting, outcome: Outcome[Segmentation]) -> None:
         try:
@@ -173,10 +178,13 @@ class Mosaic:
             about = {"model": error.model, "server_message": error.server_message, "status": error.status}
             raise type(error)(message, **about) from error
         (top, bottom), (left, right) = tile.area.rows, tile.area.columns
-        if answer.mask.shape != (bottom - top, right - left):
+        height_px, width_px = bottom - top, right - left
+        lacking = self.grid.rows.missing_px(tile.row), self.grid.columns.missing_px(tile.column)
+        if answer.mask.shape != (height_px + lacking[0], width_px + lacking[1]):
             message = f"the answer to the tile at {tile.area} has another size: {answer.mask.shape}"
             raise ServerError(message, model=self._task.name)
-        mask, probability = self._blender.add(tile.row, tile.column, answer.mask, answer.probability)
+        planes = answer.mask[:height_px, :width_px], answer.probability[:height_px, :width_px]
+        mask, probability = self._blender.add(tile.row, tile.column, *planes)
         self._version, self._sent = answer.model_version, self._sent + 1
         self._write(tile, mask, probability)
 
