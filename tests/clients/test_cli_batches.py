@@ -184,8 +184,11 @@ def test_a_picture_is_cut_into_tiles_and_written_where_it_lies(server, tmp_path:
     assert segment(server, tmp_path / "out", *words, "--resume") == 0
     assert lines(capsys)[0]["status"] == "done"
     assert asked(server) == 24
-    assert segment(server, tmp_path / "out", tmp_path / "land.tif", "--tiled", "--tile-px", 64, "--resume") == 0
-    assert asked(server) > 24, "other tiles make another mask"
+    before = 24
+    for other in (("--tile-px", 64), (), ("--overlap-px", 0)):
+        assert segment(server, tmp_path / "out", tmp_path / "land.tif", "--tiled", *other, "--resume") == 0
+        assert asked(server) > before, "tiles cut otherwise make another mask"
+        before = asked(server)
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -89,7 +89,7 @@ def test_the_mask_lies_where_the_picture_lies(photo: Path, planes: np.ndarray, t
         np.testing.assert_array_equal(second.read(1), planes[0])
         assert file.colormap(1)[3] == (3, 6, 9, 255)
         assert file.nodata is None
-    tags = {"task": "land", "tile_px": "128"} | source_tags(photo)
+    tags = {"task": "land", "tile_px": "128", "overlap_px": "default"} | source_tags(photo)
     assert read_all_blocks(to) == read_all_blocks(certainty) == tags
     assert (result.mask, result.probability, result.model_version) == (to, certainty, "3")
     assert (result.height_px, result.width_px, sum(result.pixels)) == (300, 500, 150_000)

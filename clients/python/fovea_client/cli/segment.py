@@ -15,7 +15,7 @@ from fovea_client.client import Client
 from fovea_client.errors import FoveaError
 from fovea_client.segmentation import Segmentation
 from fovea_client.task import TaskInfo
-from fovea_client.tiled.result import TiledSegmentation
+from fovea_client.tiled.result import TiledSegmentation, tiling_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def segment(arguments: argparse.Namespace) -> Exit:
 def _jobs(plans: Sequence[Outputs], arguments: argparse.Namespace, info: TaskInfo) -> Iterator[_Job]:
     for plan in plans:
         origin = origin_of(plan.image, info.name)
-        if arguments.tiled and arguments.tile_px is not None:
-            origin |= {"tile_px": str(arguments.tile_px)}
+        if arguments.tiled and origin:
+            origin |= tiling_tags(arguments.tile_px, arguments.overlap_px)
         yield _Job(plan, arguments.resume and plan.done(origin))
 
 

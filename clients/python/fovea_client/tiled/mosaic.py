@@ -21,7 +21,7 @@ from fovea_client.task import ClassInfo, TaskInfo
 from fovea_client.tiled.blending import Blender
 from fovea_client.tiled.grid import Grid, plan_grid
 from fovea_client.tiled.raster import NO_DATA, Area, RasterSource, RasterTarget, source_tags
-from fovea_client.tiled.result import OnProgress, TiledSegmentation
+from fovea_client.tiled.result import OnProgress, TiledSegmentation, tiling_tags
 
 # Where the server does not say what its network takes.
 _TILE_PX = 512
@@ -88,7 +88,7 @@ class Mosaic:
                 overlap_px=overlap_px,
             )
             self._blender = Blender(self.grid, len(task.classes))
-            about = {"task": task.name, "tile_px": str(self.grid.rows.tile_px)} | source_tags(source)
+            about = {"task": task.name} | tiling_tags(tile_px, overlap_px) | source_tags(source)
             self._mask = stack.enter_context(self._target(to, about, task.classes))
             self._probability = None
             if probability is not None:

@@ -40,3 +40,9 @@ class TiledSegmentation:
     def area_px(self) -> dict[str, int]:
         """Pixels of each class by its name, in the order of the classes; where there is no picture none counts."""
         return {info.name: count for info, count in zip(self.classes, self.pixels, strict=True)}
+
+
+def tiling_tags(tile_px: int | None, overlap_px: int | None) -> dict[str, str]:
+    """What a mask says of how it was cut, in the words of the call."""
+    given = {"tile_px": tile_px, "overlap_px": overlap_px}
+    return {name: "default" if value is None else str(value) for name, value in given.items()}
