@@ -196,6 +196,7 @@ def test_ensemble_describes_the_task(task: TaskSpec) -> None:
     assert int(said["max_image_bytes"]) == task.limits.max_bytes
     assert int(said["max_side_px"]) == task.limits.max_side_px
     assert int(said["max_pixels"]) == task.limits.max_pixels
+    assert int(said["size_px"]) == task.size_px
 
 
 @every_task

@@ -30,6 +30,7 @@ from fovea_client.requests import ModelStatus
 from fovea_client.retry import Retry
 from fovea_client.segmentation import Segmentation
 from fovea_client.task import ClassInfo, TaskInfo
+from fovea_client.tiled.result import TiledSegmentation
 from fovea_client.timings import ServerTimings
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "ServerTimings",
     "ServerUnavailableError",
     "TaskInfo",
+    "TiledSegmentation",
     "Tls",
     "encode_png",
 ]

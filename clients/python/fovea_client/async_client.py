@@ -1,7 +1,9 @@
 """The front door for asyncio: `Client` with `await` in front of its calls, over the same operations."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -17,6 +19,7 @@ from fovea_client.retry import Retry
 from fovea_client.segmentation import Segmentation
 from fovea_client.steps import AwaitAny, Pause, Send, Start, Step, Steps, Work
 from fovea_client.task import ClassInfo, TaskInfo
+from fovea_client.tiled.result import OnProgress, TiledSegmentation
 
 T = TypeVar("T")
 
@@ -86,6 +89,29 @@ class AsyncClient:
         """As `Client.segment_many`, for `async for`; `images` may be an asynchronous iterable too."""
         return in_order_async(lambda image: self.segment(image, task=task, timeout_s=timeout_s), images, in_flight)
 
+    async def segment_tiled(
+        self,
+        source: Path,
+        to: Path,
+        *,
+        task: str,
+        tile_px: int | None = None,
+        overlap_px: int | None = None,
+        in_flight: int = 4,
+        probability: Path | None = None,
+        progress: OnProgress | None = None,
+    ) -> TiledSegmentation:
+        """As `Client.segment_tiled`; files are read and written in a thread, `progress` is called there."""
+        from fovea_client.tiled.mosaic import Mosaic  # noqa: PLC0415 - it needs rasterio
+
+        cut = partial(Mosaic, source, to, tile_px=tile_px, overlap_px=overlap_px, probability=probability)
+        info = await self.describe(task)
+        info.require(classifies=False)
+        with await asyncio.to_thread(cut, task=info, progress=progress) as mosaic:
+            async for outcome in self.segment_many(_in_thread(mosaic.tiles()), task=task, in_flight=in_flight):
+                await asyncio.to_thread(mosaic.take, outcome)
+            return await asyncio.to_thread(mosaic.finish)
+
     async def infer(
         self,
         model: str,
@@ -121,6 +147,12 @@ class AsyncClient:
         if self._observers:
             steps = observed(steps, [observer.started(operation, model) for observer in self._observers])
         return await run_async(steps, self._transport)
+
+
+async def _in_thread(items: Iterator[T]) -> AsyncIterator[T]:
+    """The items, each waited for in a thread; none of them is None."""
+    while (item := await asyncio.to_thread(next, items, None)) is not None:
+        yield item
 
 
 async def run_async(steps: Steps[T], transport: AsyncTransport) -> T:

@@ -1,6 +1,7 @@
 """The front door for threads: an image in, a mask or a label out. What happens behind it is in `operations`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -16,6 +17,7 @@ from fovea_client.retry import Retry
 from fovea_client.segmentation import Segmentation
 from fovea_client.steps import Driver, Steps
 from fovea_client.task import ClassInfo, TaskInfo
+from fovea_client.tiled.result import OnProgress, TiledSegmentation
 
 T = TypeVar("T")
 
@@ -115,6 +117,51 @@ class Client:
             InvalidRequestError: `in_flight` is below 1.
         """
         return in_order(lambda image: self.segment(image, task=task, timeout_s=timeout_s), images, in_flight)
+
+    def segment_tiled(
+        self,
+        source: Path,
+        to: Path,
+        *,
+        task: str,
+        tile_px: int | None = None,
+        overlap_px: int | None = None,
+        in_flight: int = 4,
+        probability: Path | None = None,
+        progress: OnProgress | None = None,
+    ) -> TiledSegmentation:
+        """The segmentation of a picture of any size, as a GeoTIFF that lies where the picture lies. Needs `[geo]`.
+
+        The picture is read and the mask written by windows. The file appears whole when the last tile is joined, or not
+        at all. A picture that fits into one tile gets the mask that `segment` gives it.
+
+        Args:
+            source: a file that GDAL reads, 8 bits a sample.
+            to: where the mask goes; an older file is replaced.
+            task: name of the task's model.
+            tile_px: side of a tile in the picture's pixels; every tile is scaled to the network's size, so this chooses
+                the scale that the network works at. None for the network's own size: no scaling.
+            overlap_px: what neighbouring tiles share at least; None for half a tile.
+            in_flight: how many tiles at once.
+            probability: where a GeoTIFF of the probability goes, None for none.
+            progress: called with the tiles done and the tiles in all, after every tile.
+
+        Raises:
+            InvalidImageError: the picture cannot be read.
+            OutputError: a result cannot be written.
+            InvalidRequestError: tile and overlap do not fit each other, or rasterio is missing.
+            FoveaError: a tile failed; the message says which.
+        """
+        from fovea_client.tiled.mosaic import Mosaic  # noqa: PLC0415 - it needs rasterio
+
+        info = self.describe(task)
+        info.require(classifies=False)
+        with Mosaic(
+            source, to, task=info, tile_px=tile_px, overlap_px=overlap_px, probability=probability, progress=progress
+        ) as mosaic:
+            for outcome in self.segment_many(mosaic.tiles(), task=task, in_flight=in_flight):
+                mosaic.take(outcome)
+            return mosaic.finish()
 
     def infer(
         self,

@@ -61,6 +61,7 @@ def _in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_f
 
     waiting: deque[Future[Outcome[R]]] = deque()
     pool = ThreadPoolExecutor(in_flight, "fovea-many")
+    wait = True
     try:
         for index, image in enumerate(images):
             waiting.append(pool.submit(outcome, index, image))
@@ -68,9 +69,13 @@ def _in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_f
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    except (KeyboardInterrupt, SystemExit):
+        # Who ends the process does not wait for answers: closing the client ends what is under way.
+        wait = False
+        raise
     finally:
         # Left early: what has not begun never will, what has begun ends at its own deadline.
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 async def _in_order_async(

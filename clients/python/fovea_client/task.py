@@ -8,7 +8,7 @@ from fovea_client.errors import InvalidRequestError, ServerError
 from fovea_client.requests import ModelConfig
 
 CLASSIFICATION = "classification"
-_LIMITS = ("max_image_bytes", "max_side_px", "max_pixels")
+_NUMBERS = ("max_image_bytes", "max_side_px", "max_pixels", "size_px")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class TaskInfo:
         kind: "binary_segmentation", "semantic_segmentation" or "classification".
         max_side_px: the longest side that it takes.
         max_pixels: the most pixels that it takes.
+        size_px: side of the square that a picture is fitted to for the network.
     """
 
     name: str
@@ -39,6 +40,7 @@ class TaskInfo:
     kind: str | None = None
     max_side_px: int | None = None
     max_pixels: int | None = None
+    size_px: int | None = None
 
     def require(self, *, classifies: bool) -> None:
         """Raise InvalidRequestError where the task answers with something else; a server that does not say may try."""
@@ -64,8 +66,8 @@ def task_info(config: ModelConfig) -> TaskInfo:
         )
     try:
         classes = tuple(_class_info(i, entry) for i, entry in enumerate(json.loads(parameters["classes"])))
-        limits = [None if name not in parameters else int(parameters[name]) for name in _LIMITS]
-        return TaskInfo(config.name, classes, limits[0], parameters.get("kind"), *limits[1:])
+        numbers = [None if name not in parameters else int(parameters[name]) for name in _NUMBERS]
+        return TaskInfo(config.name, classes, numbers[0], parameters.get("kind"), *numbers[1:])
     except (ValueError, TypeError, KeyError) as error:
         message = f"model {config.name!r}: its parameters cannot be read ({error!r}); correct its config.pbtxt"
         raise ServerError(message, model=config.name) from error
