@@ -9,7 +9,7 @@ from fovea_client import FoveaError, InvalidRequestError, Retry
 from fovea_client.attempts import Attempts
 from fovea_client.deadline import Deadline
 from fovea_client.errors import DeadlineExceededError, from_status
-from fovea_client.requests import IndexRequest, InferRequest
+from fovea_client.requests import ConfigRequest, IndexRequest, InferRequest, Request
 from fovea_client.steps import AwaitAny, Pause, Send, Start, Step, Steps
 from grpc import StatusCode
 
@@ -168,7 +168,11 @@ class Copy:
         return self.outcome is not None
 
 
-def hedge(outcomes: list[list[Any]], retry: Retry = Retry(attempts=1)) -> tuple[Any, list[Copy], list[Step]]:  # noqa: B008
+def hedge(
+    outcomes: list[list[Any]],
+    retry: Retry = Retry(attempts=1),  # noqa: B008
+    request: Request = REQUEST,
+) -> tuple[Any, list[Copy], list[Step]]:
     """Play a hedged request; at the nth wait, copy i takes outcomes[n][i] where that is not None."""
     copies: list[Copy] = []
     waits = iter(outcomes)
@@ -182,7 +186,7 @@ def hedge(outcomes: list[list[Any]], retry: Retry = Retry(attempts=1)) -> tuple[
                 copy.outcome = copy.outcome or outcome
         return None
 
-    result, steps = play(Attempts(retry, 0.2).send(REQUEST, Deadline(10, address="a:1")), answer)
+    result, steps = play(Attempts(retry, 0.2).send(request, Deadline(10, address="a:1")), answer)
     return result, copies, steps
 
 
@@ -223,9 +227,13 @@ def test_a_copy_costs_of_the_budget() -> None:
     assert (result, len(copies)) == ("slow", 1)
 
 
-def test_only_inference_is_hedged() -> None:
-    _, steps = play(Attempts(Retry(), 0.1).send(IndexRequest(), Deadline(1, address="a:1")), lambda _: [])
-    assert [type(step) for step in steps] == [Send]
+@pytest.mark.parametrize(
+    "request_", [ConfigRequest("vessels"), IndexRequest()], ids=lambda request: type(request).__name__
+)
+def test_what_comes_before_inference_is_hedged_too(request_: Request) -> None:
+    """Else a client's first call, which asks what the task is, waits on a silent server with nobody else asked."""
+    result, copies, _ = hedge([[None], [None, "second"]], request=request_)
+    assert (result, len(copies)) == ("second", 2)
 
 
 def test_a_deadline_that_passes_between_steps_is_one() -> None:

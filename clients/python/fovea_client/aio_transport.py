@@ -45,7 +45,7 @@ class AioTransport:
         call, encode, decode = self._codecs[type(request)]
         message = encode(request, timeout_s)
         try:
-            reply = await call(message, timeout=timeout_s, metadata=self._metadata(headers))
+            reply = await call(message, timeout=timeout_s, metadata=self._metadata(headers) or None)
         except grpc.RpcError as error:
             raise self._error(error, model) from error
         except asyncio.CancelledError as error:

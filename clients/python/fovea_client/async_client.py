@@ -1,7 +1,7 @@
 """The front door for asyncio: `Client` with `await` in front of its calls, over the same operations."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -143,10 +143,10 @@ class AsyncClient:
         """As `Client.wait_until_ready`."""
         await self._run(self._operations.wait_until_ready(timeout_s), "wait_until_ready", None)
 
-    async def _run(self, steps: Steps[T], operation: str, model: str | None) -> T:
+    def _run(self, steps: Steps[T], operation: str, model: str | None) -> Coroutine[Any, Any, T]:
         if self._observers:
             steps = observed(steps, [observer.started(operation, model) for observer in self._observers])
-        return await run_async(steps, self._transport)
+        return run_async(steps, self._transport)
 
 
 async def _in_thread(items: Iterator[T]) -> AsyncIterator[T]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fovea_client.deadline import Deadline, positive_s
 from fovea_client.errors import FoveaError
-from fovea_client.requests import InferRequest, Pending, Request
+from fovea_client.requests import Pending, Request
 from fovea_client.retry import Retry, RetryBudget, retryable
 from fovea_client.steps import AwaitAny, Pause, Send, Start, Steps
 
@@ -26,14 +26,13 @@ class Attempts:
 
     def send(self, request: Request, deadline: Deadline) -> Steps[Any]:
         """The answer to the request; raises what its last attempt raised, or DeadlineExceededError."""
-        hedge_after_s = self._hedge_after_s if isinstance(request, InferRequest) else None
         retries = 0
         while True:
             try:
-                if hedge_after_s is None:
+                if self._hedge_after_s is None:
                     answer = yield Send(request, deadline.remaining_s())
                 else:
-                    answer = yield from self._hedged(request, deadline, hedge_after_s)
+                    answer = yield from self._hedged(request, deadline, self._hedge_after_s)
             except FoveaError as error:
                 pause_s = self._pause_s(error, retries, deadline)
                 if pause_s is None:

@@ -10,6 +10,8 @@ from fovea_client.errors import InvalidRequestError, from_status
 class Deadline:
     """A point in time, `timeout_s` seconds from now; `address` and `model` are what its error names."""
 
+    __slots__ = ("_address", "_end_s", "_model", "_timeout_s")
+
     def __init__(self, timeout_s: float, *, address: str, model: str | None = None) -> None:
         self._timeout_s = positive_s(timeout_s)
         self._end_s = time.monotonic() + self._timeout_s

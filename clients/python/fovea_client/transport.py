@@ -197,7 +197,9 @@ def _encode_infer(request: InferRequest, timeout_s: float) -> Any:
     message.parameters["timeout"].int64_param = int(timeout_s * 1_000_000)
     for name, array in request.inputs.items():
         datatype, raw = _encode_tensor(name, array)
-        message.inputs.add(name=name, datatype=datatype, shape=array.shape)
+        tensor = message.inputs.add()
+        tensor.name, tensor.datatype = name, datatype
+        tensor.shape.extend(array.shape)
         message.raw_input_contents.append(raw)
     for name in request.outputs or ():
         message.outputs.add(name=name)
@@ -220,13 +222,14 @@ def _encode_tensor(name: str, array: Tensor) -> tuple[str, bytes]:
 
 
 def _decode_infer(reply: Any, model: str | None) -> InferResult:
-    raw = reply.raw_output_contents
+    # Slices of protobuf's sequences are lists, which take half the time to read.
+    described, raw = reply.outputs[:], reply.raw_output_contents[:]
     try:
-        if len(raw) != len(reply.outputs):
+        if len(raw) != len(described):
             # A server may also send typed fields, which Triton does not.
             parsed = ParsedReply(reply)
-            return InferResult({each.name: parsed.as_numpy(each.name) for each in reply.outputs}, reply.model_version)
-        outputs = {each.name: _decode_tensor(each, data) for each, data in zip(reply.outputs, raw, strict=True)}
+            return InferResult({each.name: parsed.as_numpy(each.name) for each in described}, reply.model_version)
+        outputs = {each.name: _decode_tensor(each, data) for each, data in zip(described, raw, strict=True)}
     except (ValueError, struct.error) as error:
         raise ServerError(f"model {model!r}: an output does not fill its own shape ({error})", model=model) from error
     return InferResult(outputs, reply.model_version)
@@ -235,7 +238,7 @@ def _decode_infer(reply: Any, model: str | None) -> InferResult:
 def _decode_tensor(output: Any, raw: bytes) -> Tensor:
     dtype = _DTYPES.get(output.datatype)
     if dtype is not None:
-        return np.frombuffer(raw, dtype).reshape(output.shape)
+        return np.frombuffer(raw, dtype).reshape(output.shape[:])
     if output.datatype == "BYTES":
         array: Tensor = deserialize_bytes_tensor(raw).reshape(output.shape)
         array.flags.writeable = False
