@@ -30,6 +30,7 @@ from fovea_client.steps import Pause, Send, Steps, Work
 from fovea_client.task import TaskInfo, task_info
 
 _POLL_INTERVAL_S = 0.1
+_POLL_TIMEOUT_S = 2.0
 
 
 class Operations:
@@ -91,17 +92,16 @@ class Operations:
         """End when the server is ready."""
         deadline = self._deadline(timeout_s, None)
         reason: Exception | None = None
-        while True:
+        while deadline.left_s() > 0:
             try:
-                if (yield from self._ready(deadline)):
+                # One server that accepts and stays silent must not use up the time that another would need.
+                if (yield from self._ready(self._deadline(max(deadline.at_most_s(_POLL_TIMEOUT_S), 0.001), None))):
                     return
-                yield Pause(min(_POLL_INTERVAL_S, deadline.remaining_s()))
-            except ServerUnavailableError as error:
+            except (ServerUnavailableError, DeadlineExceededError) as error:
                 reason = error
-                yield Pause(deadline.at_most_s(_POLL_INTERVAL_S))
-            except DeadlineExceededError as error:
-                message = f"server {self._address} is not ready after {timeout_s:g} s; {ServerUnavailableError.advice}"
-                raise ServerUnavailableError(message) from (reason or error)
+            yield Pause(deadline.at_most_s(_POLL_INTERVAL_S))
+        message = f"server {self._address} is not ready after {timeout_s:g} s; {ServerUnavailableError.advice}"
+        raise ServerUnavailableError(message) from reason
 
     def _ready(self, deadline: Deadline) -> Steps[bool]:
         live = yield Send(LiveRequest(), deadline.remaining_s())
