@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -36,7 +36,9 @@ class Outcome(Generic[R]):
         return self.result
 
 
-def in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int) -> Iterator[Outcome[R]]:
+def in_order(
+    ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int
+) -> Generator[Outcome[R], None, None]:
     """What `ask` returns or raises for every image, in order; see `Client.segment_many`."""
     _check(in_flight)
     return _in_order(ask, images, in_flight)
@@ -46,13 +48,15 @@ def in_order_async(
     ask: Callable[[ImageInput], Awaitable[R]],
     images: Iterable[ImageInput] | AsyncIterable[ImageInput],
     in_flight: int,
-) -> AsyncIterator[Outcome[R]]:
+) -> AsyncGenerator[Outcome[R], None]:
     """As `in_order`, for asyncio."""
     _check(in_flight)
     return _in_order_async(ask, images, in_flight)
 
 
-def _in_order(ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int) -> Iterator[Outcome[R]]:
+def _in_order(
+    ask: Callable[[ImageInput], R], images: Iterable[ImageInput], in_flight: int
+) -> Generator[Outcome[R], None, None]:
     def outcome(index: int, image: ImageInput) -> Outcome[R]:
         try:
             return Outcome(index, image, ask(image), None)
@@ -82,7 +86,7 @@ async def _in_order_async(
     ask: Callable[[ImageInput], Awaitable[R]],
     images: Iterable[ImageInput] | AsyncIterable[ImageInput],
     in_flight: int,
-) -> AsyncIterator[Outcome[R]]:
+) -> AsyncGenerator[Outcome[R], None]:
     async def outcome(index: int, image: ImageInput) -> Outcome[R]:
         try:
             return Outcome(index, image, await ask(image), None)
