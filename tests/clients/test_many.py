@@ -114,7 +114,33 @@ def test_leaving_early_leaves_no_thread(server) -> None:
         outcomes = client.segment_many(itertools.repeat(_grey(1)), in_flight=4)
         next(outcomes)
         outcomes.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("fovea")]
+    _await_no_thread()
+
+
+def test_leaving_early_waits_for_no_answer() -> None:
+    begun, answered = threading.Event(), threading.Event()
+
+    def ask(image: Any) -> Any:
+        if image == b"slow":
+            begun.set()
+            answered.wait(20)
+        return image
+
+    started_s = time.monotonic()
+    for _ in in_order(ask, [b"fast", b"slow", b"slow"], 2):
+        assert begun.wait(5)
+        break
+    took_s = time.monotonic() - started_s
+    answered.set()
+    assert took_s < 5
+    _await_no_thread()
+
+
+def _await_no_thread() -> None:
+    end_s = time.monotonic() + 5
+    while any(thread.name.startswith("fovea") for thread in threading.enumerate()):
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
 
 
 def test_images_that_fail_to_come_end_it(server) -> None:

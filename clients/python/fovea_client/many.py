@@ -73,12 +73,12 @@ def _in_order(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except (KeyboardInterrupt, SystemExit):
-        # Who ends the process does not wait for answers: closing the client ends what is under way.
+    except (GeneratorExit, KeyboardInterrupt, SystemExit):
+        # Who leaves, or presses Ctrl-C at work on a result, does not wait for answers that nobody takes.
         wait = False
         raise
     finally:
-        # Left early: what has not begun never will, what has begun ends at its own deadline.
+        # Left early: what has not begun never will, what has begun ends with the client, or at its own deadline.
         pool.shutdown(wait=wait, cancel_futures=True)
 
 
