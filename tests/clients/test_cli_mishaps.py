@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from fovea_client.cli import main
 from fovea_client.errors import OutputError
-from fovea_client.tiled.raster import RasterSource, RasterTarget
+from fovea_client.tiled.raster import Area, RasterSource, RasterTarget, read_all_blocks
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
 @pytest.fixture
@@ -80,3 +82,16 @@ def test_a_reader_that_goes_away_is_not_blamed_on_the_kept_file(classifier, eye:
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
     assert json.loads((tmp_path / "kept.jsonl").read_text())["status"] == "done"
+
+
+def test_two_who_write_one_geotiff_do_not_spoil_each_other(eye: Path, tmp_path: Path) -> None:
+    source = RasterSource(eye)
+    first, second = (RasterTarget(tmp_path / "same.tif", source, block_px=16, tags={"by": by}) for by in "12")
+    for target in (first, second):
+        target.write(Area((0, 23), (0, 37)), np.zeros((23, 37), np.uint8))
+    first.commit()
+    assert read_all_blocks(tmp_path / "same.tif") == {"by": "1"}
+    second.commit()
+    assert read_all_blocks(tmp_path / "same.tif") == {"by": "2"}
+    source.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"eye.png", "same.tif"}

@@ -3,7 +3,6 @@
 GDAL's own cache is kept small, so that memory depends on the width of the picture and not on its size.
 """
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -159,7 +159,7 @@ class RasterTarget:
         tags: dict[str, str],
     ) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
         profile = _profile(source, block_px, classes) | source.georeference()
         with self._writing():
             self._file = _open(self._temporary, "w", **profile)
