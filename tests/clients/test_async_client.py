@@ -176,3 +176,11 @@ def test_a_transport_can_be_replaced() -> None:
             return int((await client.segment(b"anything")).mask.sum())
 
     assert asyncio.run(main()) == 6
+
+
+def test_a_client_of_another_event_loop_says_so(server, picture: np.ndarray) -> None:
+    client = AsyncClient(server.address, timeout_s=5)
+    assert asyncio.run(client.segment(picture)).mask.shape == picture.shape[:2]
+    with pytest.raises(InvalidRequestError, match="belongs to another event loop: make a client for each loop"):
+        asyncio.run(client.segment(picture))
+    asyncio.run(client.close())

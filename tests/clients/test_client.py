@@ -1,4 +1,5 @@
 import dataclasses
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -166,7 +167,8 @@ class Canned:
 
     def send(self, request, *, timeout_s: float, headers=()) -> ModelConfig | InferResult:
         if isinstance(request, ConfigRequest):
-            return ModelConfig(request.model, {"classes": '[{"name": "all", "colour": [1, 2, 3]}]'})
+            classes = [{"name": name, "colour": [1, 2, 3]} for name in ("none", "all")]
+            return ModelConfig(request.model, {"classes": json.dumps(classes)})
         return InferResult(dict.fromkeys(("mask", "probability"), np.ones((2, 3), np.uint8)), "9")
 
     def close(self) -> None:

@@ -116,3 +116,29 @@ def test_a_server_without_a_limit_takes_any_size(server, client: Client) -> None
     noise = np.random.default_rng(2).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
     np.testing.assert_array_equal(client.segment(noise).probability, noise[..., 0])
     assert len(server.payloads[0]) > 4 * 1024 * 1024
+
+
+class BrokenStream:
+    """A body whose library has errors of its own."""
+
+    name = "s3://eyes/1.png"
+
+    def read(self, size: int = -1) -> bytes:
+        raise RuntimeError(f"connection lost before {size} bytes")
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (BrokenStream(), "file object s3://eyes/1.png: cannot be read \\(connection lost before"),
+        (Path("a\0b.png"), r"'a\\x00b\.png': is no name of a file"),
+    ],
+    ids=["stream", "name"],
+)
+def test_whatever_keeps_an_image_from_being_read_is_its_own_failure(
+    client: Client, picture: np.ndarray, image, message: str
+) -> None:
+    before, broken, after = client.segment_many([picture, image, picture])
+    assert (before.error, after.error) == (None, None)
+    with pytest.raises(InvalidImageError, match=message):
+        broken.unwrap()

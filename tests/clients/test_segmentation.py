@@ -57,3 +57,14 @@ def test_times_of_another_form_are_the_servers_error(server, client: Client, pic
     server.replaced_outputs = {"server_us": np.array([1500], np.int32)}
     with pytest.raises(ServerError, match=r"'server_us' is int32 of shape \(1,\), expected int64 \(3,\)"):
         client.segment(picture)
+
+
+def test_a_class_that_was_not_described_is_an_error_and_asked_for_anew(server, client: Client) -> None:
+    picture = np.zeros((4, 5), np.uint8)
+    client.segment(picture)
+    server.replaced_outputs["mask"] = np.full((4, 5), 9, np.uint8)
+    with pytest.raises(ServerError, match="the mask holds class 9, 2 classes were described"):
+        client.segment(picture)
+    server.replaced_outputs.clear()
+    client.segment(picture)
+    assert server.calls.count("ModelConfig") == 2

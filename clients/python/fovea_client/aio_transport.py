@@ -8,7 +8,7 @@ import grpc
 
 from fovea_client.channel import Option, dial_target
 from fovea_client.credentials import Credentials, Tls
-from fovea_client.errors import FoveaError, from_status
+from fovea_client.errors import FoveaError, InvalidRequestError, from_status
 from fovea_client.requests import Headers, Request
 from fovea_client.transport import Codec, closed, codecs, endpoint_of, rpc_error, unsendable
 
@@ -33,6 +33,7 @@ class AioTransport:
         self._credentials = self._endpoint.credentials
         self._headers = None if self._credentials.changes else tuple(self._credentials.headers())
         self._channel: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._codecs: dict[type, Codec] = {}
         self._connecting = asyncio.Lock()
         self._closed = False
@@ -40,7 +41,7 @@ class AioTransport:
     async def send(self, request: Request, *, timeout_s: float, headers: Headers = ()) -> Any:
         """See `fovea_client.requests.AsyncTransport`."""
         model = request.model
-        if self._channel is None or self._closed:
+        if self._channel is None or self._closed or self._loop is not asyncio.get_running_loop():
             await self._connect(model, timeout_s)
         call, encode, decode = self._codecs[type(request)]
         message = encode(request, timeout_s)
@@ -64,6 +65,10 @@ class AioTransport:
             await self._channel.close()
 
     async def _connect(self, model: str | None, timeout_s: float) -> None:
+        self._loop = self._loop or asyncio.get_running_loop()
+        if self._loop is not asyncio.get_running_loop():
+            message = f"the connection to {self.address} belongs to another event loop: make a client for each loop"
+            raise InvalidRequestError(message, model=model)
         try:
             async with asyncio.timeout(timeout_s), self._connecting:
                 if self._closed:

@@ -1,7 +1,16 @@
 """The front door for asyncio: `Client` with `await` in front of its calls, over the same operations."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -85,7 +94,7 @@ class AsyncClient:
         task: str = "vessels",
         in_flight: int = 8,
         timeout_s: float | None = None,
-    ) -> AsyncIterator[Outcome[Segmentation]]:
+    ) -> AsyncGenerator[Outcome[Segmentation], None]:
         """As `Client.segment_many`, for `async for`; `images` may be an asynchronous iterable too."""
         return in_order_async(lambda image: self.segment(image, task=task, timeout_s=timeout_s), images, in_flight)
 

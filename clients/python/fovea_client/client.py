@@ -1,6 +1,6 @@
 """The front door for threads: an image in, a mask or a label out. What happens behind it is in `operations`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -101,7 +101,7 @@ class Client:
 
     def segment_many(
         self, images: Iterable[ImageInput], *, task: str = "vessels", in_flight: int = 8, timeout_s: float | None = None
-    ) -> Iterator[Outcome[Segmentation]]:
+    ) -> Generator[Outcome[Segmentation], None, None]:
         """The segmentation of every image, in the images' order, each with its result or its error.
 
         `images` is read only as far as `in_flight` images are being asked for or wait to be taken from the iterator.

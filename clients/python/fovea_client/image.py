@@ -74,7 +74,8 @@ def _read_object(file: IO[bytes], max_bytes: int | None) -> bytes:
     name = name_image(file)
     try:
         data = file.read() if max_bytes is None else file.read(max_bytes + 1)
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # What a stream from elsewhere raises is its library's; of many images it costs this one.
         raise InvalidImageError(f"{name}: cannot be read ({error})") from error
     if not isinstance(data, bytes):
         raise InvalidImageError(f"{name}: gives {type(data).__name__}, not bytes; open it with 'rb'")
@@ -99,6 +100,8 @@ def _check_file(path: Path) -> None:
         size_bytes = path.stat().st_size
     except OSError as error:
         raise InvalidImageError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InvalidImageError(f"{str(path)!r}: is no name of a file ({error})") from error
     if not path.is_file():
         raise InvalidImageError(f"{path}: not a file; pass one image file")
     if not size_bytes:

@@ -4,15 +4,22 @@ Each operation is a generator of steps (see `steps`); `Client` and `AsyncClient`
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
 from fovea_client.attempts import Attempts
 from fovea_client.classification import Classification, classification
 from fovea_client.deadline import Deadline, positive_s
-from fovea_client.errors import DeadlineExceededError, InvalidImageError, InvalidRequestError, ServerUnavailableError
+from fovea_client.errors import (
+    DeadlineExceededError,
+    InvalidImageError,
+    InvalidRequestError,
+    ServerError,
+    ServerUnavailableError,
+)
 from fovea_client.image import ImageInput, check_image, encode_image, name_image
 from fovea_client.requests import (
     ConfigRequest,
@@ -28,6 +35,8 @@ from fovea_client.retry import Retry
 from fovea_client.segmentation import Segmentation, segmentation
 from fovea_client.steps import Pause, Send, Steps, Work
 from fovea_client.task import TaskInfo, task_info
+
+T = TypeVar("T")
 
 _POLL_INTERVAL_S = 0.1
 _POLL_TIMEOUT_S = 2.0
@@ -55,12 +64,12 @@ class Operations:
     def segment(self, image: ImageInput, task: str, timeout_s: float | None) -> Steps[Segmentation]:
         """The image's segmentation."""
         info, result, elapsed_ms = yield from self._ask(image, task, timeout_s, classifies=False)
-        return segmentation(info, result, elapsed_ms=elapsed_ms)
+        return self._read(segmentation, info, result, elapsed_ms)
 
     def classify(self, image: ImageInput, task: str, timeout_s: float | None) -> Steps[Classification]:
         """The image's class."""
         info, result, elapsed_ms = yield from self._ask(image, task, timeout_s, classifies=True)
-        return classification(info, result, elapsed_ms=elapsed_ms)
+        return self._read(classification, info, result, elapsed_ms)
 
     def infer(
         self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str] | None, timeout_s: float | None
@@ -113,6 +122,14 @@ class Operations:
             config = yield from self._attempts.send(ConfigRequest(name), deadline)
             info = self._tasks[name] = task_info(config)
         return info
+
+    def _read(self, read: Callable[..., T], info: TaskInfo, result: InferResult, elapsed_ms: float) -> T:
+        try:
+            return read(info, result, elapsed_ms=elapsed_ms)
+        except ServerError:
+            # An answer unlike its description may come from another release: the next call asks for that anew.
+            self._tasks.pop(info.name, None)
+            raise
 
     def _ask(
         self, image: ImageInput, task: str, timeout_s: float | None, *, classifies: bool

@@ -71,12 +71,16 @@ class Segmentation:
 
 
 def segmentation(task: TaskInfo, result: InferResult, *, elapsed_ms: float) -> Segmentation:
-    """The answer of a task's model; raises ServerError when it is not two uint8 images of one size."""
+    """The answer of a task's model; raises ServerError unless it is two uint8 images of one size, of known classes."""
     mask = _image(result, "mask", task.name)
     probability = _image(result, "probability", task.name)
     if mask.shape != probability.shape:
         shapes = f"mask {mask.shape}, probability {probability.shape}"
         raise ServerError(f"model {task.name!r}: outputs differ in size ({shapes})", model=task.name)
+    largest = int(mask.max(initial=0))
+    if largest >= len(task.classes):
+        described = f"{len(task.classes)} classes were described"
+        raise ServerError(f"model {task.name!r}: the mask holds class {largest}, {described}", model=task.name)
     server = server_timings(result, task.name)
     return Segmentation(mask, probability, task.name, result.model_version, task.classes, elapsed_ms, server)
 

@@ -4,14 +4,14 @@ import argparse
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from fovea_client.classification import Classification
 from fovea_client.cli.connection import connect
 from fovea_client.cli.exits import Exit
-from fovea_client.cli.images import Named, find_images
+from fovea_client.cli.images import Named, find_images, is_image_name
 from fovea_client.cli.outputs import origin_of
 from fovea_client.cli.reporting import Report, require_reachable
 from fovea_client.cli.terminal import Progress
@@ -27,6 +27,7 @@ def classify(arguments: argparse.Namespace) -> Exit:
     if arguments.resume and arguments.out is None:
         raise OutputError("--resume goes on with the file of an earlier run: name it with --out FILE")
     images = find_images(arguments.images, arguments.out)
+    _check_inputs_kept(images, arguments.out)
     with connect(arguments) as client:
         client.describe(arguments.task).require(classifies=True)
         done = _read_done(arguments.out, arguments.task) if arguments.resume else set()
@@ -34,6 +35,12 @@ def classify(arguments: argparse.Namespace) -> Exit:
             report = Report(len(images), progress, as_json=arguments.json, keep=keep)
             _ask(client, images, arguments, report, done)
     return report.close()
+
+
+def _check_inputs_kept(images: list[Named], out: Path | None) -> None:
+    # A shell that spells out `--out *.jpg` names the first picture as the file of answers and the others as images.
+    if out is not None and (is_image_name(out) or any(out.resolve() == named.image.resolve() for named in images)):
+        raise OutputError(f"--out {out}: is an image or called like one, and answers are JSON lines: name another file")
 
 
 def _ask(
@@ -102,13 +109,25 @@ def _keeping(path: Path | None, *, resume: bool) -> Iterator[_Keep | None]:
     if path is None:
         yield None
         return
+    with _writing(path):
+        file = path.open("a" if resume else "w", encoding="utf-8")
+
+    def keep(record: dict[str, Any]) -> None:
+        with _writing(path):
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+
+    # What fails in between, such as printing to a reader that went away, is not about this file.
     try:
-        with path.open("a" if resume else "w", encoding="utf-8") as file:
+        yield keep
+    finally:
+        with suppress(OSError):
+            file.close()
 
-            def keep(record: dict[str, Any]) -> None:
-                file.write(json.dumps(record) + "\n")
-                file.flush()
 
-            yield keep
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(f"--out {path}: cannot be written ({error.strerror})") from error

@@ -1,5 +1,6 @@
 """Which image files a command is about: files as they are named, directories with all below them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 from fovea_client.errors import OutputError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".gif")
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether a file of that name is taken for an image where a directory is named."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,8 @@ def find_images(given: Sequence[Path], out: Path | None = None) -> list[Named]:
     """
     found: list[Named] = []
     for path in given:
-        below = [Named(path, Path())] if not path.is_dir() else list(_below(path, out))
+        # Unlike Path.is_dir it takes a name that is too long or may not be looked at for a file, which fails by itself.
+        below = list(_below(path, out)) if os.path.isdir(path) else [Named(path, Path())]  # noqa: PTH112
         if not below:
             raise OutputError(f"{path}: the directory holds no image ({', '.join(_SUFFIXES)})")
         found += below
@@ -41,6 +48,6 @@ def _below(directory: Path, out: Path | None) -> Iterator[Named]:
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory)
         hidden = any(part.startswith(".") for part in relative.parts)
-        image = path.suffix.lower() in _SUFFIXES and path.is_file() and not hidden
+        image = is_image_name(path) and path.is_file() and not hidden
         if image and (results is None or results not in path.resolve().parents):
             yield Named(path, relative.parent)

@@ -6,6 +6,7 @@ A result says of itself what it was made from, so that a later run can tell whet
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,4 +135,6 @@ def _write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # A name that is too long fails here too, which says nothing new.
+        with suppress(OSError):
+            temporary.unlink()

@@ -14,9 +14,10 @@ _BAR_WIDTH = 24
 
 def say(line: str, stream: TextIO | None = None) -> None:
     """Print one line at once."""
-    # A file name may hold bytes that are no text; printing it must not end the run.
-    printable = line.encode("utf-8", "backslashreplace").decode("utf-8")
-    print(printable, file=stream or sys.stdout, flush=True)
+    stream = stream or sys.stdout
+    # A file name may hold what the stream cannot say, or bytes that are no text; printing it must not end the run.
+    encoding = stream.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def say_json(record: dict[str, Any]) -> None:

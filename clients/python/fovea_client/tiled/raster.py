@@ -3,7 +3,6 @@
 GDAL's own cache is kept small, so that memory depends on the width of the picture and not on its size.
 """
 
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -159,7 +159,7 @@ class RasterTarget:
         tags: dict[str, str],
     ) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
         profile = _profile(source, block_px, classes) | source.georeference()
         with self._writing():
             self._file = _open(self._temporary, "w", **profile)
@@ -189,7 +189,7 @@ class RasterTarget:
             # GDAL does not always tell of what it could not write.
             read_all_blocks(self._temporary)
         except OutputError as error:
-            self._temporary.unlink(missing_ok=True)
+            self._remove()
             message = f"{self.path}: cannot be written (what was written cannot be read again; is the disk full?)"
             raise OutputError(message) from error
         with self._writing():
@@ -199,7 +199,12 @@ class RasterTarget:
         """Leave nothing behind that was not committed."""
         with suppress(RasterioError, OSError):
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        self._remove()
+
+    def _remove(self) -> None:
+        # A name that is too long fails here too, which says nothing new.
+        with suppress(OSError):
+            self._temporary.unlink()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -207,7 +212,7 @@ class RasterTarget:
             with _gdal():
                 yield
         except (RasterioError, OSError) as error:
-            self._temporary.unlink(missing_ok=True)
+            self._remove()
             raise OutputError(f"{self.path}: cannot be written ({error})") from error
 
 
