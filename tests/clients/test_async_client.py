@@ -1,6 +1,7 @@
 """The asyncio client: the operations are tested through `Client`; here is what waiting differently must not change."""
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -166,7 +167,8 @@ def test_a_transport_can_be_replaced() -> None:
     class Canned:
         async def send(self, request, *, timeout_s: float, headers=()) -> Any:
             if isinstance(request, ConfigRequest):
-                return ModelConfig(request.model, {"classes": '[{"name": "all", "colour": [1, 2, 3]}]'})
+                classes = [{"name": name, "colour": [1, 2, 3]} for name in ("none", "all")]
+                return ModelConfig(request.model, {"classes": json.dumps(classes)})
             return InferResult(dict.fromkeys(("mask", "probability"), np.ones((2, 3), np.uint8)), "9")
 
         async def close(self) -> None: ...
