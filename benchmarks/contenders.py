@@ -19,7 +19,11 @@ from tritonclient.grpc import service_pb2_grpc as services
 
 Array = npt.NDArray[Any]
 TIMEOUT_S = 60.0
-_DTYPES: dict[str, np.dtype[Any]] = {"FP32": np.dtype(np.float32), "UINT8": np.dtype(np.uint8)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FP32": np.dtype(np.float32),
+    "INT64": np.dtype(np.int64),
+    "UINT8": np.dtype(np.uint8),
+}
 _OPTIONS = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
 
 
