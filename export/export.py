@@ -79,15 +79,14 @@ def write_and_measure(
         report = replace(report, float_layers=tuple(export_format.kept(path)) if export_format.kept else ())
         if report.passed:
             return report
-        errors = _layer_errors(export_format, path, material, expected)
-        more = _more_islands(export_format, path, material, report, errors)
+        more = _more_islands(export_format, path, material, report, expected)
         if more == material.kept_float:
-            return replace(report, diverges=_diverges(export_format, errors))
+            return replace(report, diverges=_diverges(export_format, path, material, expected))
         material = replace(material, kept_float=more)
 
 
 def _more_islands(
-    export_format: Format, path: Path, material: Material, report: ParityReport, errors: list[LayerError]
+    export_format: Format, path: Path, material: Material, report: ParityReport, expected: Sequence[Expected]
 ) -> frozenset[str]:
     """Return twice as many layers to keep in FP32, the next ones by what they cost, or as many as before.
 
@@ -95,7 +94,10 @@ def _more_islands(
     """
     if not export_format.islands:
         return material.kept_float
-    order = export_format.order(path, material.learnt_pictures) if export_format.order else worst_layers(errors)
+    if export_format.order is not None:
+        order = export_format.order(path, material.learnt_pictures)
+    else:
+        order = worst_layers(_layer_errors(export_format, path, material, expected))
     left = [layer for layer in order if layer not in report.float_layers]
     return material.kept_float | set(left[: max(1, len(material.kept_float))][: len(left) - 1])
 
@@ -126,8 +128,10 @@ def _layer_errors(
     return layer_errors(material.module, export_format.layers(path, picture), picture)
 
 
-def _diverges(export_format: Format, errors: list[LayerError]) -> str:
-    return describe(errors, export_format.budget.layer_error) if export_format.layers is not None else ""
+def _diverges(export_format: Format, path: Path, material: Material, expected: Sequence[Expected]) -> str:
+    if export_format.layers is None:
+        return ""
+    return describe(_layer_errors(export_format, path, material, expected), export_format.budget.layer_error)
 
 
 def _artefacts(formats: Sequence[str], work: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from fovea_client.channel import Option, dial_target
 from fovea_client.credentials import Credentials, Tls
 from fovea_client.errors import FoveaError, InvalidRequestError, from_status
 from fovea_client.requests import Headers, Request
-from fovea_client.transport import Codec, closed, codecs, endpoint_of, rpc_error, unsendable
+from fovea_client.transport import Codec, closed, codecs, endpoint_of, metadata_of, rpc_error, unsendable
 
 
 class AioTransport:
@@ -30,8 +30,7 @@ class AioTransport:
     ) -> None:
         self._endpoint = endpoint_of(url, tls, credentials, channel_args, health_watch)
         self.address = self._endpoint.address.text
-        self._credentials = self._endpoint.credentials
-        self._headers = None if self._credentials.changes else tuple(self._credentials.headers())
+        self._metadata = metadata_of(self._endpoint.credentials)
         self._channel: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._codecs: dict[type, Codec] = {}
@@ -80,10 +79,6 @@ class AioTransport:
                     self._codecs = codecs(self._channel)
         except TimeoutError as error:
             raise from_status("DEADLINE_EXCEEDED", "no connection", address=self.address, model=model) from error
-
-    def _metadata(self, headers: Headers) -> Headers:
-        own = self._credentials.headers() if self._headers is None else self._headers
-        return (*own, *headers) if headers else own
 
     def _error(self, error: grpc.RpcError, model: str | None) -> FoveaError:
         return closed(self.address, model) if self._closed else rpc_error(error, self.address, model)

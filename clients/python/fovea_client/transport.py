@@ -57,6 +57,17 @@ def codecs(channel: Any) -> dict[type, Codec]:
     }
 
 
+def metadata_of(credentials: Credentials) -> Callable[[Headers], Headers]:
+    """What adds the credentials' headers to those of a call; they are made once unless they change."""
+    fixed = None if credentials.changes else tuple(credentials.headers())
+
+    def metadata(headers: Headers) -> Headers:
+        own = credentials.headers() if fixed is None else fixed
+        return (*own, *headers) if headers else own
+
+    return metadata
+
+
 def rpc_error(error: Any, address: str, model: str | None) -> FoveaError:
     """The error of this package for one of gRPC's."""
     status, message = error.code().name, error.details() or ""
@@ -103,10 +114,9 @@ class GrpcTransport:
     ) -> None:
         endpoint = endpoint_of(url, tls, credentials, channel_args, health_watch)
         self.address = endpoint.address.text
-        self._credentials = endpoint.credentials
+        self._metadata = metadata_of(endpoint.credentials)
         self._channel = endpoint.channel(grpc, dial_target(endpoint.address))
         self._codecs = codecs(self._channel)
-        self._headers = tuple(endpoint.credentials.headers()) if not endpoint.credentials.changes else None
         # A channel that is closed by __del__ at interpreter teardown can wait for ever (seen under gevent). A
         # finalizer runs once, by close() or else at exit while the interpreter is whole.
         self._finalizer = weakref.finalize(self, self._channel.close)
@@ -144,10 +154,6 @@ class GrpcTransport:
     def close(self) -> None:
         """Give the connection back; closing twice is fine."""
         self._finalizer()
-
-    def _metadata(self, headers: Headers) -> Headers:
-        own = self._credentials.headers() if self._headers is None else self._headers
-        return (*own, *headers) if headers else own
 
     def _error(self, error: grpc.RpcError, model: str | None) -> FoveaError:
         # A call that another thread's close() cut off is no failure of the server.
