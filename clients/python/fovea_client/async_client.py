@@ -130,7 +130,8 @@ class AsyncClient:
         timeout_s: float | None = None,
     ) -> dict[str, Tensor]:
         """As `Client.infer`."""
-        return await self._run(self._operations.infer(model, inputs, outputs, timeout_s), "infer", model)
+        result = await self._run(self._operations.infer(model, inputs, outputs, timeout_s), "infer", model)
+        return result.outputs
 
     async def describe(self, task: str = "vessels") -> TaskInfo:
         """As `Client.describe`."""

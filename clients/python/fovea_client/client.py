@@ -182,7 +182,8 @@ class Client:
         Raises:
             FoveaError: one of its subclasses, see `fovea_client.errors`.
         """
-        return self._run(self._operations.infer(model, inputs, outputs, timeout_s), "infer", model)
+        result = self._run(self._operations.infer(model, inputs, outputs, timeout_s), "infer", model)
+        return result.outputs
 
     def describe(self, task: str = "vessels") -> TaskInfo:
         """The task's kind, classes and limits, asked of the server once and then remembered."""

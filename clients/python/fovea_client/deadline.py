@@ -41,6 +41,6 @@ class Deadline:
 
 def positive_s(timeout_s: float) -> float:
     """`timeout_s` itself; raises InvalidRequestError unless it is a positive, finite number of seconds."""
-    if not (math.isfinite(timeout_s) and timeout_s > 0):
+    if not 0 < timeout_s < math.inf:
         raise InvalidRequestError(f"timeout_s is {timeout_s!r}: give a positive, finite number of seconds")
     return timeout_s

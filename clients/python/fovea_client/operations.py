@@ -73,11 +73,10 @@ class Operations:
 
     def infer(
         self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str] | None, timeout_s: float | None
-    ) -> Steps[dict[str, Tensor]]:
-        """Any model's outputs by name."""
-        deadline = self._deadline(timeout_s, model)
-        result: InferResult = yield from self._attempts.send(InferRequest(model, inputs, outputs), deadline)
-        return result.outputs
+    ) -> Steps[InferResult]:
+        """Any model's answer."""
+        # Not a generator of its own: an event loop with many calls under way feels every frame.
+        return self._attempts.send(InferRequest(model, inputs, outputs), self._deadline(timeout_s, model))
 
     def models(self) -> Steps[list[ModelStatus]]:
         """Every model version with its state."""

@@ -1,4 +1,4 @@
-"""Requests and answers as KServe v2 messages, and the blocking transport; the only place that knows tritonclient.
+"""Requests and answers as KServe v2 messages, and the blocking transport; the only place, with `wire`, that knows tritonclient.
 
 tritonclient's generated messages and stub are used, its InferenceServerClient is not: that costs more for each call
 than it gives. Nothing imports this module before the first connection is made, because the messages take longest to
@@ -15,7 +15,7 @@ import numpy as np
 from tritonclient.grpc import InferResult as ParsedReply
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
-from tritonclient.utils import deserialize_bytes_tensor, triton_to_np_dtype
+from tritonclient.utils import deserialize_bytes_tensor
 
 from fovea_client.address import Address
 from fovea_client.channel import Endpoint, Option, dial_target
@@ -35,11 +35,7 @@ from fovea_client.requests import (
     Request,
     Tensor,
 )
-
-_NUMBERS = ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
-_DTYPES = {name: np.dtype(triton_to_np_dtype(name)) for name in _NUMBERS}
-_DATATYPES = {dtype: name for name, dtype in _DTYPES.items()}
-_ELEMENT_LENGTH = struct.Struct("<I")
+from fovea_client.wire import DTYPES, encode_infer
 
 # The call on a channel, what encodes the request within its seconds, what decodes the reply of its model.
 Codec = tuple[Any, Callable[[Any, float], Any], Callable[[Any, str | None], Any]]
@@ -49,12 +45,21 @@ def codecs(channel: Any) -> dict[type, Codec]:
     """For each class of request: the call on this channel, what encodes the request, what decodes the reply."""
     stub = services.GRPCInferenceServiceStub(channel)
     return {
-        InferRequest: (stub.ModelInfer, _encode_infer, _decode_infer),
+        InferRequest: (_infer_call(channel), encode_infer, _decode_infer),
         ConfigRequest: (stub.ModelConfig, lambda asked, _: messages.ModelConfigRequest(name=asked.model), _config),
         LiveRequest: (stub.ServerLive, lambda *_: messages.ServerLiveRequest(), lambda reply, _: bool(reply.live)),
         ReadyRequest: (stub.ServerReady, lambda *_: messages.ServerReadyRequest(), lambda reply, _: bool(reply.ready)),
         IndexRequest: (stub.RepositoryIndex, lambda *_: messages.RepositoryIndexRequest(), _index),
     }
+
+
+def _infer_call(channel: Any) -> Any:
+    """`ModelInfer` for requests that are bytes already."""
+    return channel.unary_unary(
+        "/inference.GRPCInferenceService/ModelInfer",
+        request_serializer=None,
+        response_deserializer=messages.ModelInferResponse.FromString,
+    )
 
 
 def metadata_of(credentials: Credentials) -> Callable[[Headers], Headers]:
@@ -196,37 +201,6 @@ def endpoint_of(
     return Endpoint(address, encryption, credentials or Credentials(), tuple(options), health_watch)
 
 
-def _encode_infer(request: InferRequest, timeout_s: float) -> Any:
-    message = messages.ModelInferRequest(model_name=request.model)
-    # Beside gRPC's own deadline, on which Triton cancels what it has not begun: a queue drops the request in time
-    # where its policy allows it (allow_timeout_override), a Python model can read it. Microseconds.
-    message.parameters["timeout"].int64_param = int(timeout_s * 1_000_000)
-    for name, array in request.inputs.items():
-        datatype, raw = _encode_tensor(name, array)
-        tensor = message.inputs.add()
-        tensor.name, tensor.datatype = name, datatype
-        tensor.shape.extend(array.shape)
-        message.raw_input_contents.append(raw)
-    for name in request.outputs or ():
-        message.outputs.add(name=name)
-    return message
-
-
-def _encode_tensor(name: str, array: Tensor) -> tuple[str, bytes]:
-    if not isinstance(array, np.ndarray):
-        raise InvalidRequestError(f"input {name!r} is a {type(array).__name__}: pass a numpy array")
-    datatype = _DATATYPES.get(array.dtype)
-    if datatype is not None:
-        return datatype, array.tobytes()
-    # numpy's fixed-width bytes drop trailing zero bytes, which cuts the end off some files.
-    if array.dtype != np.object_:
-        raise InvalidRequestError(f"input {name!r} has dtype {array.dtype}: pass numbers, or bytes as dtype=object")
-    elements = array.ravel().tolist()
-    if not all(isinstance(element, bytes) for element in elements):
-        raise InvalidRequestError(f"input {name!r} has dtype object but holds more than bytes: encode its elements")
-    return "BYTES", b"".join(part for element in elements for part in (_ELEMENT_LENGTH.pack(len(element)), element))
-
-
 def _decode_infer(reply: Any, model: str | None) -> InferResult:
     # Slices of protobuf's sequences are lists, which take half the time to read.
     described, raw = reply.outputs[:], reply.raw_output_contents[:]
@@ -242,7 +216,7 @@ def _decode_infer(reply: Any, model: str | None) -> InferResult:
 
 
 def _decode_tensor(output: Any, raw: bytes) -> Tensor:
-    dtype = _DTYPES.get(output.datatype)
+    dtype = DTYPES.get(output.datatype)
     if dtype is not None:
         return np.frombuffer(raw, dtype).reshape(output.shape[:])
     if output.datatype == "BYTES":
