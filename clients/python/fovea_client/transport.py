@@ -1,4 +1,4 @@
-"""Requests and answers as KServe v2 messages, and the blocking transport; the only place, with `wire`, that knows tritonclient.
+"""Requests and answers as KServe v2 messages, and the blocking transport; it and `wire` alone know tritonclient.
 
 tritonclient's generated messages and stub are used, its InferenceServerClient is not: that costs more for each call
 than it gives. Nothing imports this module before the first connection is made, because the messages take longest to
