@@ -95,3 +95,43 @@ def test_two_who_write_one_geotiff_do_not_spoil_each_other(eye: Path, tmp_path: 
     assert read_all_blocks(tmp_path / "same.tif") == {"by": "2"}
     source.close()
     assert {path.name for path in tmp_path.iterdir()} == {"eye.png", "same.tif"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["segment", "", "--out", "out"], "a name is empty"),
+        (["segment", "a.png", "--out", "out", "--tile-px", "64"], "only with --tiled"),
+        (["segment", ".", "--out", "."], "would be taken for images"),
+        (["ready", "--timeout-s", "1e10"], "at most 100000000"),
+    ],
+)
+def test_a_wrong_call_is_refused(words: list[str], sentence: str, eye: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(eye.parent)
+    try:
+        status = main([*words, "--url", "127.0.0.1:9"])
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_full_disk_under_standard_output_is_one_line(classifier, eye: Path) -> None:
+    command = [sys.executable, "-m", "fovea_client", *classify(classifier, eye)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "fovea: standard output cannot be written to (No space left on device)\n",
+    )
+
+
+def test_a_token_may_end_with_a_line_break(server, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("FOVEA_TOKEN", "secret\n")
+    assert main(["ready", "--url", server.address]) == 0
+
+
+def test_version_is_told(capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("fovea-client ")

@@ -104,3 +104,8 @@ def test_an_unknown_shell_is_a_wrong_call(capsys) -> None:
         main(["completion", "powershell"])
     assert caught.value.code == 2
     assert "bash" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("model", "status"), [("vessels", 0), ("nosuch", 1)])
+def test_a_model_that_is_not_there_is_not_ready(server, model: str, status: int) -> None:
+    assert watch(server, model, "--count", "1") == status

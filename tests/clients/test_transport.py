@@ -110,3 +110,8 @@ def test_reconnecting_does_not_back_off_for_long() -> None:
 def _wait_in_vain(address: str, timeout_s: float) -> None:
     with Client(address, timeout_s=1) as client, pytest.raises(FoveaError):
         client.wait_until_ready(timeout_s)
+
+
+def test_a_name_that_is_no_text_is_a_wrong_request(client: Client) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot be sent"):
+        client.infer("\udcff", {"x": np.zeros(1, np.float32)})

@@ -43,9 +43,8 @@ class AioTransport:
         if self._channel is None or self._closed or self._loop is not asyncio.get_running_loop():
             await self._connect(model, timeout_s)
         call, encode, decode = self._codecs[type(request)]
-        message = encode(request, timeout_s)
         try:
-            reply = await call(message, timeout=timeout_s, metadata=self._metadata(headers) or None)
+            reply = await call(encode(request, timeout_s), timeout=timeout_s, metadata=self._metadata(headers) or None)
         except grpc.RpcError as error:
             raise self._error(error, model) from error
         except asyncio.CancelledError as error:

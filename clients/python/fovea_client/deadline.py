@@ -1,10 +1,12 @@
 """One time budget for what a caller sees as one call, however many requests it takes."""
 
-import math
 import time
 from typing import NoReturn
 
 from fovea_client.errors import InvalidRequestError, from_status
+
+# Three years; far beyond it gRPC's clock overflows and a call ends as it begins.
+MOST_S = 1e8
 
 
 class Deadline:
@@ -40,7 +42,7 @@ class Deadline:
 
 
 def positive_s(timeout_s: float) -> float:
-    """`timeout_s` itself; raises InvalidRequestError unless it is a positive, finite number of seconds."""
-    if not 0 < timeout_s < math.inf:
-        raise InvalidRequestError(f"timeout_s is {timeout_s!r}: give a positive, finite number of seconds")
+    """`timeout_s` itself; raises InvalidRequestError unless it is above 0 and at most `MOST_S`."""
+    if not 0 < timeout_s <= MOST_S:
+        raise InvalidRequestError(f"timeout_s is {timeout_s!r}: give a number of seconds above 0, at most {MOST_S:.0f}")
     return timeout_s

@@ -52,7 +52,7 @@ class Operations:
         hedge_after_s: after how long an unanswered request is sent a second time, None for never.
 
     Raises:
-        InvalidRequestError: a time is not a positive, finite number.
+        InvalidRequestError: a time is not above 0 or beyond three years.
     """
 
     def __init__(self, address: str, *, timeout_s: float, retry: Retry, hedge_after_s: float | None) -> None:

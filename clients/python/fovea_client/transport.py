@@ -83,7 +83,7 @@ def rpc_error(error: Any, address: str, model: str | None) -> FoveaError:
 
 
 def unsendable(error: Exception, address: str, model: str | None) -> InvalidRequestError:
-    """Beyond 2 GiB protobuf refuses a message; a channel that closes as the call begins refuses the call."""
+    """A name that is no text fits no message; a channel that closes as the call begins refuses the call."""
     return InvalidRequestError(f"the request to {address} cannot be sent: {error}", model=model)
 
 
@@ -132,9 +132,8 @@ class GrpcTransport:
         model = request.model
         if not self._finalizer.alive:
             raise closed(self.address, model)
-        message = encode(request, timeout_s)
         try:
-            reply = call(message, timeout=timeout_s, metadata=self._metadata(headers))
+            reply = call(encode(request, timeout_s), timeout=timeout_s, metadata=self._metadata(headers))
         except grpc.RpcError as error:
             raise self._error(error, model) from error
         except ValueError as error:
@@ -148,9 +147,8 @@ class GrpcTransport:
         call, encode, decode = self._codecs[type(request)]
         if not self._finalizer.alive:
             raise closed(self.address, request.model)
-        message = encode(request, timeout_s)
         try:
-            future = call.future(message, timeout=timeout_s, metadata=self._metadata(headers))
+            future = call.future(encode(request, timeout_s), timeout=timeout_s, metadata=self._metadata(headers))
         except ValueError as error:
             raise unsendable(error, self.address, request.model) from error
         future.add_done_callback(lambda _: on_done())

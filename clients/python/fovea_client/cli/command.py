@@ -25,8 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("fovea: interrupted", sys.stderr)
         return Exit.INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`fovea models | head -1`); Python would complain again when it flushes at exit.
+    except OSError as error:
+        # Standard output takes no more. A reader that went away (`fovea models | head -1`) knows; a full disk is news.
+        if not isinstance(error, BrokenPipeError):
+            say(f"fovea: standard output cannot be written to ({error.strerror})", sys.stderr)
+        # Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
 

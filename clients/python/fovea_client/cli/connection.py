@@ -37,7 +37,7 @@ def _tls(arguments: argparse.Namespace) -> Tls | None:
 
 def _credentials(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Credentials | None:
     token_file: Path | None = arguments.token_file
-    token = environment.get("FOVEA_TOKEN") or None
+    token = environment.get("FOVEA_TOKEN", "").strip() or None
     # Read for every call: what mounts tokens replaces them before they end.
     chosen = (lambda: _read(token_file)) if token_file else token
     restricted = _restricted(_read(arguments.restricted_file)) if arguments.restricted_file else {}

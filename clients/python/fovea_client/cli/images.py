@@ -31,7 +31,7 @@ def find_images(given: Sequence[Path], out: Path | None = None) -> list[Named]:
         out: where results go; what lies below it is not taken for an image.
 
     Raises:
-        OutputError: a directory holds no image.
+        OutputError: a directory holds no image, or is itself where results go.
     """
     found: list[Named] = []
     for path in given:
@@ -44,7 +44,9 @@ def find_images(given: Sequence[Path], out: Path | None = None) -> list[Named]:
 
 
 def _below(directory: Path, out: Path | None) -> Iterator[Named]:
-    results = out.resolve() if out is not None and out.resolve() != directory.resolve() else None
+    results = None if out is None else out.resolve()
+    if results == directory.resolve():
+        raise OutputError(f"--out {out}: results among the images would be taken for images; choose another directory")
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory)
         hidden = any(part.startswith(".") for part in relative.parts)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from fovea_client.address import parse_address
@@ -10,7 +11,7 @@ from fovea_client.cli.completion import SHELLS, completion
 from fovea_client.cli.segment import segment
 from fovea_client.cli.server import models, ready
 from fovea_client.cli.watch import watch
-from fovea_client.deadline import positive_s
+from fovea_client.deadline import MOST_S, positive_s
 from fovea_client.errors import FoveaError
 
 _EPILOG = """exit status: 0 done, 1 some images failed or not ready, 2 wrong call, 3 server not reachable,
@@ -22,6 +23,7 @@ def build_parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fovea", description="Ask a Fovea endpoint about images.", epilog=_EPILOG, allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"fovea-client {version('fovea-client')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_add_segment, _add_classify, _add_ready, _add_models, _add_watch):
         command = add(commands)
@@ -42,7 +44,7 @@ def _add_segment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command.add_argument("--tiled", action="store_true", help="cut pictures into tiles, write GeoTIFFs; needs [geo]")
     command.add_argument("--tile-px", type=_count, metavar="PX", help="side of a tile (default: the network's)")
     command.add_argument("--overlap-px", type=int, metavar="PX", help="overlap of tiles (default: half a tile)")
-    command.set_defaults(command=segment)
+    command.set_defaults(command=segment, usage_error=command.error)
     return command
 
 
@@ -73,7 +75,7 @@ def _add_watch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = commands.add_parser("watch", help="show readiness and latency until Ctrl-C")
     command.add_argument("models", nargs="*", metavar="MODEL", help="show these only")
     command.add_argument("--interval-s", type=_seconds, default=2.0, metavar="S", help="(default: %(default)s)")
-    command.add_argument("--count", type=_count, metavar="N", help="stop after so many looks; exit 1 if then not ready")
+    command.add_argument("--count", type=_count, metavar="N", help="stop after so many looks; exit 1 if not ready then")
     _add_json(command)
     command.set_defaults(command=watch)
     return command
@@ -81,7 +83,7 @@ def _add_watch(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_images(command: argparse.ArgumentParser, task: str) -> None:
     command.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="JPEG, PNG, TIFF or GIF file, or a directory of them"
+        "images", nargs="+", type=_path, metavar="IMAGE", help="JPEG, PNG, TIFF or GIF file, or a directory of them"
     )
     command.add_argument("--task", default=task, help="default: %(default)s")
     command.add_argument("--in-flight", type=_count, default=4, metavar="N", help="at once (default: %(default)s)")
@@ -132,11 +134,18 @@ def _url(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _path(text: str) -> Path:
+    # An empty variable of a script; to pathlib it is the current directory.
+    if not text:
+        raise argparse.ArgumentTypeError("a name is empty")
+    return Path(text)
+
+
 def _seconds(text: str) -> float:
     try:
         return positive_s(float(text))
     except (FoveaError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, at most {MOST_S:.0f}") from error
 
 
 def _count(text: str) -> int:

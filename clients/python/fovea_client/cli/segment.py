@@ -28,6 +28,8 @@ class _Job:
 
 def segment(arguments: argparse.Namespace) -> Exit:
     """Write the mask and the probability of every image."""
+    if not arguments.tiled and (arguments.tile_px, arguments.overlap_px) != (None, None):
+        arguments.usage_error("--tile-px and --overlap-px cut a picture only with --tiled")
     suffix = ".tif" if arguments.tiled else ".png"
     plans = plan_outputs(find_images(arguments.images, arguments.out), arguments.out, suffix=suffix)
     with connect(arguments) as client:

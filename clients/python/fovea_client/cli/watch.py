@@ -39,6 +39,10 @@ class Sample:
     models: tuple[ModelStatus, ...]
     error: str
 
+    def healthy(self, names: Sequence[str]) -> bool:
+        """Whether the endpoint is ready and, of `names`, each model has a version that is."""
+        return self.ready and set(names) <= {model.name for model in self.models if model.ready}
+
     def record(self, url: str) -> dict[str, Any]:
         """What a program reads."""
         return {
@@ -62,7 +66,7 @@ def watch(arguments: argparse.Namespace) -> Exit:
             taken += 1
             _show(arguments, seen)
             if taken == arguments.count:
-                return Exit.DONE if seen[-1].ready else Exit.FAILED
+                return Exit.DONE if seen[-1].healthy(arguments.models) else Exit.FAILED
             # From start to start, so that a slow answer does not stretch the rhythm.
             time.sleep(max(0.0, arguments.interval_s - (time.monotonic() - started_s)))
 
