@@ -1,9 +1,11 @@
 """What several suites share: one small data set, one trained model, placed releases, servers by profile."""
 
+import fcntl
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from doors import Launched, Release, Stages, door
@@ -89,6 +91,35 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: a mistake shows in seconds."""
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest groups, end with the timed."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    if hasattr(config, "workerinput"):
+        order = {"stages": 0, "exported": 1, "timing": 3}
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+        items.sort(key=lambda item: order.get(_group(item), 2))
+
+
+def _group(item: pytest.Item) -> str:
+    """What one process runs, so that nothing is trained, exported or served twice: a file, or what shares a fixture."""
+    shared = [name for name in ("stages", "exported") if name in getattr(item, "fixturenames", ())]
+    return next(iter(shared), "timing" if item.get_closest_marker("timing") else str(item.path))
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIO]:
+    """A file that every process of the suite holds a share of while it runs tests."""
+    with (tmp_path_factory.getbasetemp().parent / "busy").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def _alone(request: pytest.FixtureRequest) -> None:
+    """What is timed begins when the other processes of the suite have ended."""
+    if hasattr(request.config, "workerinput"):
+        file = request.getfixturevalue("busy")
+        if _group(request.node) == "timing":
+            fcntl.flock(file, fcntl.LOCK_EX)
