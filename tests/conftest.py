@@ -93,7 +93,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest groups, end with the timed."""
+    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest group and end timed."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     if hasattr(config, "workerinput"):
         order = {"stages": 0, "exported": 1, "timing": 3}
