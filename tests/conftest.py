@@ -3,9 +3,9 @@
 import fcntl
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 from doors import Launched, Release, Stages, door
@@ -61,6 +61,21 @@ def release(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Release
             words = {"to": str(build / "model_repository"), "work": str(build / "export")}
             export(ExportConfig(task=name, model=str(models[name]), images=4, **words), lambda _: None)
     return Release(build / "model_repository", models)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Writes the artefacts of a task's untrained network when they are first asked for: an `exported.Exported`."""
+    from exported import Exported, export_all
+
+    done: dict[str, Exported] = {}
+
+    def export(name: str) -> Exported:
+        if name not in done:
+            done[name] = export_all(name, tmp_path_factory.mktemp(name))
+        return done[name]
+
+    return export
 
 
 @pytest.fixture(scope="session")

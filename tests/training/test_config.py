@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from tasks import TASKS
 from training.check import check_config
 from training.command import load_config
+from training.config import TrainingConfig
 from training.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "training" / "conf"
@@ -60,6 +61,13 @@ def test_data_folder_is_mandatory() -> None:
         load_config([])
 
 
+@pytest.fixture(scope="module")
+def valid() -> TrainingConfig:
+    config = load_config(["data.root=x"])
+    check_config(config)
+    return config
+
+
 @pytest.mark.parametrize(
     ("override", "key"),
     [
@@ -91,8 +99,9 @@ def test_data_folder_is_mandatory() -> None:
         ("network.widths=[]", "network.widths"),
     ],
 )
-def test_impossible_value_is_refused(override: str, key: str) -> None:
-    config = load_config(["data.root=x", override])
+def test_impossible_value_is_refused(valid: TrainingConfig, override: str, key: str) -> None:
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(valid), OmegaConf.from_dotlist([override])))
+    assert isinstance(config, TrainingConfig)
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
         check_config(config)
     assert "\n" not in str(caught.value)
