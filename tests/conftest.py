@@ -120,7 +120,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _group(item: pytest.Item) -> str:
     """What one process runs, so that nothing is trained, exported or served twice: a file, or what shares a fixture."""
     shared = [name for name in ("stages", "exported") if name in getattr(item, "fixturenames", ())]
-    return next(iter(shared), "timing" if item.get_closest_marker("timing") else str(item.path))
+    return next(iter(shared), "timing" if item.get_closest_marker("timing") else item.nodeid.partition("::")[0])
 
 
 @pytest.fixture(scope="session")
