@@ -114,6 +114,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         order = {"stages": 0, "exported": 1, "timing": 3}
         for item in items:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
+            if _group(item) == "timing":
+                item.add_marker(pytest.mark.timeout(600, func_only=True))  # not while it waits to be alone
         items.sort(key=lambda item: order.get(_group(item), 2))
 
 
