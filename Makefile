@@ -28,8 +28,8 @@ demo: $(INSTALLED) ## the whole way: data, train, export, serve, infer, load-tes
 	@$(RUN) pipelines demo --build "$(BUILD)" $(if $(DATA),--data "$(DATA)")
 
 .PHONY: test
-test: $(INSTALLED) ## every test, the fast ones first
-	@.venv/bin/pytest --durations=10
+test: $(INSTALLED) ## every test, in two processes
+	@OMP_NUM_THREADS=1 .venv/bin/pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=10
 
 .PHONY: test-fast
 test-fast: $(INSTALLED) ## the tests that neither train nor start a server

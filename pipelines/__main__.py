@@ -9,10 +9,7 @@ from types import FrameType
 from fovea_client import FoveaError
 from rich.console import Console
 
-from pipelines.demo import DemoOptions, run_demo
 from pipelines.errors import PipelineError
-from pipelines.infer import infer
-from pipelines.report import write_report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,14 +57,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace, console: Console) -> None:
+    from pipelines.demo import DemoOptions, run_demo  # noqa: PLC0415 - Matplotlib takes seconds that --help need not wait
+
     run_demo(DemoOptions(options.data, options.build, options.trainer, options.subjects), console)
 
 
 def _infer(options: argparse.Namespace, console: Console) -> None:
+    from pipelines.infer import infer  # noqa: PLC0415 - as in _demo
+
     infer(options.url, options.model, options.out, console)
 
 
 def _report(options: argparse.Namespace, console: Console) -> None:
+    from pipelines.report import write_report  # noqa: PLC0415 - as in _demo
+
     console.print(f"report: {write_report(options.build, {})}")
 
 

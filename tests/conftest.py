@@ -1,9 +1,11 @@
 """What several suites share: one small data set, one trained model, placed releases, servers by profile."""
 
+import fcntl
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
 import pytest
 from doors import Launched, Release, Stages, door
@@ -62,6 +64,21 @@ def release(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Release
 
 
 @pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Writes the artefacts of a task's untrained network when they are first asked for: an `exported.Exported`."""
+    from exported import Exported, export_all
+
+    done: dict[str, Exported] = {}
+
+    def export(name: str) -> Exported:
+        if name not in done:
+            done[name] = export_all(name, tmp_path_factory.mktemp(name))
+        return done[name]
+
+    return export
+
+
+@pytest.fixture(scope="session")
 def served_default(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launched]:
     """A running server in the default profile, for what does not depend on the profile."""
     server = Launched(stages.repository, tmp_path_factory.mktemp("serving"))
@@ -89,6 +106,37 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: a mistake shows in seconds."""
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest group and end timed."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    if hasattr(config, "workerinput"):
+        order = {"stages": 0, "exported": 1, "timing": 3}
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+            if _group(item) == "timing":
+                item.add_marker(pytest.mark.timeout(600, func_only=True))  # not while it waits to be alone
+        items.sort(key=lambda item: order.get(_group(item), 2))
+
+
+def _group(item: pytest.Item) -> str:
+    """What one process runs, so that nothing is trained, exported or served twice: a file, or what shares a fixture."""
+    shared = [name for name in ("stages", "exported") if name in getattr(item, "fixturenames", ())]
+    return next(iter(shared), "timing" if item.get_closest_marker("timing") else item.nodeid.partition("::")[0])
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIO]:
+    """A file that every process of the suite holds a share of while it runs tests."""
+    with (tmp_path_factory.getbasetemp().parent / "busy").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def _alone(request: pytest.FixtureRequest) -> None:
+    """What is timed begins when the other processes of the suite have ended."""
+    if hasattr(request.config, "workerinput"):
+        file = request.getfixturevalue("busy")
+        if _group(request.node) == "timing":
+            fcntl.flock(file, fcntl.LOCK_EX)

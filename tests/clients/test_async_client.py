@@ -69,6 +69,7 @@ def test_errors_are_the_same(server, picture: np.ndarray, tmp_path: Path) -> Non
         asked(server, lambda client: client.classify(picture, task="vessels"))
 
 
+@pytest.mark.timing
 def test_requests_travel_together(server, picture: np.ndarray) -> None:
     server.delays_s["ModelInfer"] = 0.3
 
@@ -81,6 +82,7 @@ def test_requests_travel_together(server, picture: np.ndarray) -> None:
     assert time.monotonic() - started_s < 0.9
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("slow", ["ModelInfer", "ModelConfig"])
 def test_the_deadline_is_kept(server, picture: np.ndarray, slow: str) -> None:
     server.delays_s[slow] = 30
@@ -94,6 +96,7 @@ def test_the_deadline_is_kept(server, picture: np.ndarray, slow: str) -> None:
     assert 0.35 < asked(server, timed) < 0.6
 
 
+@pytest.mark.timing
 def test_a_file_that_never_ends_ends_at_the_deadline(server) -> None:
     read, write = os.pipe()
 

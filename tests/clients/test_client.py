@@ -107,6 +107,7 @@ def test_ready_needs_live_and_ready(server, client: Client) -> None:
     assert not client.ready()
 
 
+@pytest.mark.timing
 def test_waiting_ends_when_the_server_becomes_ready(server, client: Client) -> None:
     server.ready = False
     threading.Timer(0.3, lambda: setattr(server, "ready", True)).start()
@@ -123,6 +124,7 @@ def test_a_server_that_once_stays_silent_does_not_use_up_the_wait(server, client
     assert time.monotonic() - started_s < 5
 
 
+@pytest.mark.timing
 def test_waiting_in_vain_ends_in_time(server, client: Client) -> None:
     server.ready = False
     started_s = time.monotonic()

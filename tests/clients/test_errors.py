@@ -82,6 +82,7 @@ def test_a_failing_readiness_question_is_no_answer(server, client: Client) -> No
         client.ready()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("slow", ["ModelInfer", "ModelConfig"])
 def test_the_deadline_is_kept(server, client: Client, picture: np.ndarray, slow: str) -> None:
     server.delays_s[slow] = 30
@@ -92,6 +93,7 @@ def test_the_deadline_is_kept(server, client: Client, picture: np.ndarray, slow:
     assert caught.value.model == "vessels"
 
 
+@pytest.mark.timing
 def test_the_deadline_is_for_all_requests_of_a_call_together(server, client: Client, picture: np.ndarray) -> None:
     server.delays_s = {"ModelConfig": 0.4, "ModelInfer": 0.4}
     started_s = time.monotonic()

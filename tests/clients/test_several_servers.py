@@ -76,6 +76,7 @@ def test_closing_ends_a_pause(server, picture: np.ndarray) -> None:
     assert time.monotonic() - started_s < 2
 
 
+@pytest.mark.timing
 def test_what_fails_for_long_raises_its_own_error_in_time(server, picture: np.ndarray) -> None:
     server.faults["ModelInfer"] = DRAINING
     with Client(server.address, timeout_s=0.5, retry=Retry(attempts=1000, burst=1000)) as client:

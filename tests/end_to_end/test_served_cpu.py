@@ -1,16 +1,16 @@
 """Profile `cpu`: what the server answers is what OpenVINO answers offline, for every task, alone and in batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from doors import Launched
+from exported import Exported
 from fovea_client import Client
-from untrained import drawn_samples, untrained
+from untrained import drawn_samples
 
-from export.artefact import Material
 from export.formats import FORMATS
 from export.place import place
 from tasks import TASKS, Kind, TaskSpec
@@ -21,18 +21,16 @@ FORMAT = FORMATS["openvino"]
 
 
 @pytest.fixture(scope="module")
-def placed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
+def placed(
+    exported: Callable[[str], Exported], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Path]]:
     """Every task's quantised network in one release. None was trained: the parity gate is not asked."""
     folder, graphs = tmp_path_factory.mktemp("cpu"), {}
-    for name, task in TASKS.items():
-        learnt = [preprocess(sample.read().encoded, task).pixels for sample in drawn_samples(task, 4)]
-        material, work = Material(untrained(task), task, {}, lambda learnt=learnt: learnt), folder / name
-        work.mkdir()
-        for each in ("onnx", "openvino"):
-            FORMATS[each].write(material, work / FORMATS[each].file_name)
-        names = ("model.onnx", FORMAT.file_name, *FORMAT.companions)
-        place(name, {each: work / each for each in names}, {"parity": []}, folder / "model_repository")
-        graphs[name] = work / FORMAT.file_name
+    for name in TASKS:
+        artefacts = exported(name).artefacts
+        graphs[name] = artefacts["openvino"]
+        files = {each: graphs[name].with_name(each) for each in (FORMAT.file_name, *FORMAT.companions)}
+        place(name, {"model.onnx": artefacts["onnx"], **files}, {"parity": []}, folder / "model_repository")
     return folder / "model_repository", graphs
 
 

@@ -58,17 +58,16 @@ def test_onnx_is_one_clean_file(exported, task: str, name: str) -> None:
     assert not list(path.parent.glob("*.data"))
 
 
-@pytest.mark.parametrize("name", [name for name in COMPARED if name != "torchscript"])
 @every_task
-def test_same_network_gives_the_same_file(exported, tmp_path: Path, task: str, name: str) -> None:
+def test_same_network_gives_the_same_files(exported, tmp_path: Path, task: str) -> None:
     """Every byte is equal, so the content's digest is. TorchScript counts a process's traces: see test_export."""
     there = exported(task)
-    kept = frozenset(there.reports[name].float_layers)
-    again = replace(material(untrained(there.task), there.task), kept_float=kept)
-    FORMATS["onnx"].write(again, tmp_path / "model.onnx")
-    FORMATS[name].write(again, tmp_path / FORMATS[name].file_name)
-    for file_name in (FORMATS[name].file_name, *FORMATS[name].companions):
-        assert (tmp_path / file_name).read_bytes() == there.artefacts[name].with_name(file_name).read_bytes()
+    again = material(untrained(there.task), there.task)
+    for name in (name for name in COMPARED if name != "torchscript"):  # FP32 ONNX first: the others are made from it
+        kept = frozenset(there.reports[name].float_layers)
+        FORMATS[name].write(replace(again, kept_float=kept), tmp_path / FORMATS[name].file_name)
+        for file_name in (FORMATS[name].file_name, *FORMATS[name].companions):
+            assert (tmp_path / file_name).read_bytes() == there.artefacts[name].with_name(file_name).read_bytes()
 
 
 def test_torchscript_says_nothing_of_the_machine(exported) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import onnx
 import pytest
+from exported import Exported, material
 from onnx import helper
-from untrained import drawn_samples, untrained
+from untrained import untrained
 
 from export.artefact import Material
 from export.errors import ExportError
@@ -18,7 +19,6 @@ from export.formats import FORMATS, with_needed
 from export.tensorrt import FLAGS, ShapeProfile, build_engine, cache_key, plan_name, shape_profile
 from tasks import TASKS, get_task
 from tasks.checksums import sha256_of
-from tasks.processing import preprocess
 
 pytestmark = pytest.mark.slow
 rtx = pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT-RTX is not installed")
@@ -27,32 +27,30 @@ REMOVED = ("--fp16", "--bf16", "--int8", "--fp8", "--int4", "--best", "--calib",
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Writes a task's ONNX files and script when they are first asked for."""
+def plans(exported: Callable[[str], Exported], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A task's ONNX files, and the script that builds plans from them."""
     done: dict[str, Path] = {}
 
-    def export(name: str) -> Path:
+    def write(name: str) -> Path:
         if name not in done:
-            task, folder = get_task(name), tmp_path_factory.mktemp(name)
-            learnt = [preprocess(sample.read().encoded, task).pixels for sample in drawn_samples(task, 2)]
-            material = Material(untrained(task), task, {}, lambda: learnt)
-            for each in ("onnx", "onnx_fp16", "onnx_int8", "tensorrt"):
-                FORMATS[each].write(material, folder / FORMATS[each].file_name)
-            done[name] = folder
+            there, done[name] = exported(name), tmp_path_factory.mktemp(name)
+            for each in ("onnx", "onnx_fp16", "onnx_int8"):
+                shutil.copy(there.artefacts[each], done[name])
+            FORMATS["tensorrt"].write(material(there.module, there.task), done[name] / FORMATS["tensorrt"].file_name)
         return done[name]
 
-    return export
+    return write
 
 
 @pytest.mark.parametrize("file_name", ["model.onnx", "model.fp16.onnx", "model.int8.onnx"])
 @every_task
-def test_tensorrt_builds_an_engine_from_every_graph(exported, task: str, file_name: str) -> None:
-    assert len(build_engine(rtx, exported(task) / file_name, shape_profile(get_task(task)))) > 10_000
+def test_tensorrt_builds_an_engine_from_every_graph(plans, task: str, file_name: str) -> None:
+    assert len(build_engine(rtx, plans(task) / file_name, shape_profile(get_task(task)))) > 10_000
 
 
-def test_refusal_names_the_layer(exported, tmp_path: Path) -> None:
+def test_refusal_names_the_layer(plans, tmp_path: Path) -> None:
     """Bytes may enter and leave, but TensorRT computes nothing with them."""
-    model = onnx.load_model(str(exported("eye_disease") / "model.onnx"))
+    model = onnx.load_model(str(plans("eye_disease") / "model.onnx"))
     first = model.graph.node[0]
     model.graph.node.insert(0, helper.make_node("Transpose", ["pixels__0"], ["turned"], "shuffle", perm=[0, 2, 1, 3]))
     first.input[0] = "turned"
@@ -61,9 +59,9 @@ def test_refusal_names_the_layer(exported, tmp_path: Path) -> None:
         build_engine(rtx, tmp_path / "bad.onnx", shape_profile(get_task("eye_disease")))
 
 
-def test_builder_that_gives_up_says_why(exported) -> None:
+def test_builder_that_gives_up_says_why(plans) -> None:
     with pytest.raises(ExportError, match=r"cannot build an engine from model\.onnx: .*[Pp]rofile"):
-        build_engine(rtx, exported("eye_disease") / "model.onnx", ShapeProfile(4, 2, 1, 224))
+        build_engine(rtx, plans("eye_disease") / "model.onnx", ShapeProfile(4, 2, 1, 224))
 
 
 def test_what_a_plan_is_made_from_is_exported_before_it() -> None:
@@ -72,21 +70,21 @@ def test_what_a_plan_is_made_from_is_exported_before_it() -> None:
 
 
 @every_task
-def test_script_names_shapes_and_no_removed_flag(exported, task: str) -> None:
-    text = (exported(task) / "build_plan.sh").read_text()
+def test_script_names_shapes_and_no_removed_flag(plans, task: str) -> None:
+    text = (plans(task) / "build_plan.sh").read_text()
     profile = shape_profile(get_task(task))
     assert profile.minimum == 1 < profile.optimum < profile.maximum
     size_px = get_task(task).size_px
     assert f"--maxShapes=pixels__0:{profile.maximum}x{size_px}x{size_px}x3" in text
-    assert sha256_of(exported(task) / "model.fp16.onnx") in text
+    assert sha256_of(plans(task) / "model.fp16.onnx") in text
     assert not [flag for flag in REMOVED if flag in text]
-    assert subprocess.run(["bash", "-n", exported(task) / "build_plan.sh"], check=False).returncode == 0
+    assert subprocess.run(["bash", "-n", plans(task) / "build_plan.sh"], check=False).returncode == 0
 
 
 @pytest.fixture
-def node(exported, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def node(plans, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """A machine that has a driver and trtexec, as far as the script can tell: it notes how it is called."""
-    release, programs = shutil.copytree(exported("vessels"), tmp_path / "release"), tmp_path / "bin"
+    release, programs = shutil.copytree(plans("vessels"), tmp_path / "release"), tmp_path / "bin"
     programs.mkdir()
     (programs / "nvidia-smi").write_text("#!/bin/sh\necho '9.0, NVIDIA H200'\n")
     (programs / "trtexec").write_text(
@@ -105,12 +103,12 @@ def node(exported, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[
     return run
 
 
-def test_script_builds_once_and_knows_the_plan_again(node, exported, tmp_path: Path) -> None:
+def test_script_builds_once_and_knows_the_plan_again(node, plans, tmp_path: Path) -> None:
     first = node(tmp_path / "copy")
     assert first.returncode == 0, first.stderr
     assert (tmp_path / "copy" / plan_name("9.0")).read_text() == "plan\n"
     assert not list((tmp_path / "release").glob("*.plan")), "a release is sealed"
-    digest = sha256_of(exported("vessels") / "model.fp16.onnx")
+    digest = sha256_of(plans("vessels") / "model.fp16.onnx")
     key = cache_key(digest, "110100", "NVIDIA H200", "9.0", shape_profile(get_task("vessels")).words(), FLAGS)
     assert (tmp_path / "cache" / f"{key}.plan").is_file()
     again = node(tmp_path / "elsewhere")

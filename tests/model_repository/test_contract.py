@@ -8,13 +8,12 @@ from typing import Any
 
 import onnx
 import pytest
+from doors import Release
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
-from untrained import untrained
 
-from export.artefact import INPUT_NAME, OUTPUT_NAMES, Material
+from export.artefact import INPUT_NAME, OUTPUT_NAMES
 from export.formats import FORMATS
-from export.onnx import write_onnx
 from export.place import served_batch
 from export.tensorrt import SCRIPT, plan_name
 from tasks import TASKS, Kind, TaskSpec
@@ -101,11 +100,9 @@ def test_every_format_by_default_is_served_by_a_profile(task: TaskSpec) -> None:
 
 @pytest.mark.slow
 @every_task
-def test_ensemble_names_are_those_of_the_exported_graph(task: TaskSpec, tmp_path: Path) -> None:
+def test_ensemble_names_are_those_of_the_exported_graph(task: TaskSpec, release: Release) -> None:
     """From the task through the configurations to the graph: names, types and shapes."""
-    module = untrained(task)
-    write_onnx(Material(module, task, {}, list), tmp_path / "model.onnx")
-    graph = onnx.load_model(str(tmp_path / "model.onnx")).graph
+    graph = onnx.load_model(str(release.repository / f"{task.name}_network" / "1" / "model.onnx")).graph
     config = parse(REPOSITORY / f"{task.name}_network" / "config.pbtxt")
     for described, found in ((config.input, graph.input), (config.output, graph.output)):
         assert {name: ONNX_TYPES[kind] for name, (kind, _) in tensors(described).items()} == {

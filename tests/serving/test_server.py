@@ -1,6 +1,7 @@
 """A server comes up once, goes down on request and leaves nothing behind, whatever ends it."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -36,8 +37,15 @@ def wait_until_gone(leader: int, timeout_s: float = 20.0) -> list[int]:
     return left
 
 
-def shared_memory() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("fovea-serving-*")}  # noqa: S108
+def shared_memory(folder: str) -> list[Path]:
+    """Return what Triton holds in memory for a server; it is named after the server's folder."""
+    return list(Path("/dev/shm").glob(f"{folder}*"))  # noqa: S108
+
+
+def folder_of(server: Launched) -> str:
+    """Return the name of the folder that the server's files are in."""
+    words = Path(f"/proc/{server.endpoint['pid']}/cmdline").read_text()
+    return re.findall(r"/(fovea-serving-\w+)/", words)[0]
 
 
 @pytest.fixture
@@ -57,17 +65,17 @@ def launch(stages: Stages, tmp_path: Path) -> Iterator[Launch]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_leaves_no_process(launch: Launch, number: signal.Signals) -> None:
-    before = shared_memory()
     server = launch().wait()
+    folder = folder_of(server)
     leader = server.endpoint["pid"]
     assert len(process_group(leader)) >= 5, "tritonserver and a stub for every instance of a Python model"
-    assert shared_memory() - before
+    assert shared_memory(folder)
     started_s = time.monotonic()
     server.process.send_signal(number)
     assert server.process.wait(30) == 0
     assert time.monotonic() - started_s < 20
     assert process_group(leader) == []
-    assert shared_memory() <= before
+    assert not shared_memory(folder)
     assert not server.endpoint_file.exists()
     assert "stopped" in server.output()
 

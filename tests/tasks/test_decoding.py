@@ -128,6 +128,7 @@ def test_bad_input_is_one_sentence(name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.timing
 def test_size_is_refused_from_the_header() -> None:
     """No pixel of a bomb is decoded: the refusal is quick and cheap although 100 million pixels would follow."""
     import resource

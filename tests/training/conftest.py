@@ -1,5 +1,6 @@
 """Data sets that are drawn in a second, for whoever trains only to see that it works."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,11 @@ def tiny_tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training.synthetic import write_dubai_aerial
 
     return write_dubai_aerial(tmp_path_factory.mktemp("tiles"), subjects=3, seed=1, size_px=128)
+
+
+@pytest.fixture(scope="module")
+def unplotted() -> Iterator[None]:
+    """Runs draw no curves, which take a third of a tiny run: for tests of what comes before and after them."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("training.gallery.Gallery.save", lambda *_: None)
+        yield

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from tasks import TASKS
 from training.check import check_config
 from training.command import load_config
+from training.config import TrainingConfig
 from training.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "training" / "conf"
@@ -60,6 +61,13 @@ def test_data_folder_is_mandatory() -> None:
         load_config([])
 
 
+@pytest.fixture(scope="module")
+def valid() -> TrainingConfig:
+    config = load_config(["data.root=x"])
+    check_config(config)
+    return config
+
+
 @pytest.mark.parametrize(
     ("override", "key"),
     [
@@ -91,8 +99,9 @@ def test_data_folder_is_mandatory() -> None:
         ("network.widths=[]", "network.widths"),
     ],
 )
-def test_impossible_value_is_refused(override: str, key: str) -> None:
-    config = load_config(["data.root=x", override])
+def test_impossible_value_is_refused(valid: TrainingConfig, override: str, key: str) -> None:
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(valid), OmegaConf.from_dotlist([override])))
+    assert isinstance(config, TrainingConfig)
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
         check_config(config)
     assert "\n" not in str(caught.value)
@@ -105,15 +114,27 @@ def test_unknown_task_is_named() -> None:
         check_config(config)
 
 
+def turns() -> list[dict[str, str]]:
+    """One file of every group a turn, until every file had its turn."""
+    files: dict[str, list[str]] = {}
+    for group, name in GROUPS:
+        if group not in ("task", "trainer"):
+            files.setdefault(group, []).append(name)
+    longest = max(map(len, files.values()))
+    return [{group: names[turn % len(names)] for group, names in files.items()} for turn in range(longest)]
+
+
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize(("group", "name"), [pair for pair in GROUPS if pair[0] not in ("task", "trainer")])
-def test_chosen_file_of_a_group_wins_over_the_task(task: str, group: str, name: str) -> None:
+@pytest.mark.parametrize("files", turns(), ids=lambda files: "-".join(files.values()))
+def test_chosen_file_of_a_group_wins_over_the_task(task: str, files: dict[str, str]) -> None:
     """A task chooses files of groups and changes none of their values: `network=wnet` is the same W-Net for all."""
-    config = load_config([f"task={task}", "data.root=anywhere", f"{group}={name}"])
-    chosen = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
-    assert isinstance(chosen, dict)
-    found = asdict(getattr(config, group))
-    assert {key: found[key] for key in chosen} == chosen
+    words = [f"{group}={name}" for group, name in files.items()]
+    config = load_config([f"task={task}", "data.root=anywhere", *words])
+    for group, name in files.items():
+        chosen = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"))
+        assert isinstance(chosen, dict)
+        found = asdict(getattr(config, group))
+        assert {key: found[key] for key in chosen} == chosen, group
 
 
 @pytest.mark.parametrize("path", ["/x/aé", "/x/a=b", "/x/a b'c", "/x/{a}", "/x/${y}", "/x/back\\slash", "plain/x-1.2"])

@@ -15,7 +15,7 @@ from training.experiments import crossvalidation
 from training.module import TrainingModule
 from training.weights import load_card
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unplotted")]
 
 
 def result(out: Path) -> dict[str, Any]:

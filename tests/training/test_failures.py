@@ -25,7 +25,7 @@ from training.__main__ import main
 from training.module import TrainingModule
 from training.weights import load_card
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unplotted")]
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from doors import door
 from PIL import Image
 
 from tasks import get_task
 from tasks.imaging import decode
+from training.__main__ import main
 from training.sources import data_digest, read_samples
 from training.synthetic import DRAWN, write_dubai_aerial, write_landcover_ai
 from training.synthetic.scenery import Ground, draw_scene
@@ -80,13 +80,12 @@ def test_lost_mask_comes_back_and_another_set_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("task", sorted(DRAWN))
-def test_front_door_draws_every_task(task: str, tmp_path: Path) -> None:
-    words = ["--task", task, "--root", str(tmp_path / "set"), "--subjects", "8", "--size-px", "128"]
-    done = door("training", "synthesise", *words)
-    assert done.returncode == 0, done.stderr
+def test_front_door_draws_every_task(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["synthesise", "--task", task, "--root", str(tmp_path / "set"), "--subjects", "8", "--size-px", "128"]
+    assert main(words) == 0
     if task != "landcover_ai":
         assert len({sample.subject for sample in read_samples(tmp_path / "set", get_task(task))}) == 8
-    assert door("training", "synthesise", *words).returncode == 0
-    wrong = door("training", "synthesise", *words[:-1], "8")
-    assert wrong.returncode == 1
-    assert "size_px must be at least" in wrong.stdout
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main([*words[:-1], "8"]) == 1
+    assert "size_px must be at least" in capsys.readouterr().out

@@ -13,6 +13,7 @@ from fovea_client import DeadlineExceededError, FoveaError, Retry, ServerUnavail
 from kserve import LightTriton, level
 from stalls import Stalls
 
+pytestmark = pytest.mark.timing
 TIMEOUT_S = 0.2
 LATE_S = 0.1
 NUMBERS = np.arange(4, dtype=np.float32)

@@ -11,7 +11,7 @@ from fault_proxy import Fault, FaultProxy
 from fovea_client import FoveaError, Retry
 from kserve import LightTriton
 
-CALLS = 1000
+CALLS = 400
 AT_ONCE = 20
 QUICK = {"initial_s": 0.001, "maximum_s": 0.002}
 
@@ -73,6 +73,7 @@ def test_what_retrying_cannot_mend_is_sent_once(connect, address: str, light: Li
     assert light.attempts["ModelInfer"] == 20
 
 
+@pytest.mark.timing
 def test_hedging_a_slow_server_adds_no_more_than_its_budget(connect, address: str, light: LightTriton) -> None:
     caller = connect(address, hedge_after_s=0.005, retry=Retry(burst=10, budget=0.1))
     caller.classes("vessels")
@@ -95,6 +96,7 @@ def resetting(address: str) -> Iterator[FaultProxy]:
         yield proxy
 
 
+@pytest.mark.timing
 def test_connections_that_break_are_not_made_anew_without_pause(connect, resetting: FaultProxy) -> None:
     caller = connect(resetting.address, retry=Retry(attempts=3, burst=1000, **QUICK))
     caller.classes("vessels")
