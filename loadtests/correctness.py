@@ -81,23 +81,21 @@ NO_SAMPLES = Samples(np.empty(0, np.int64), np.empty(0, np.float64))
 class Sampler:
     """Compares sampled answers and writes each comparison down at once. Generators may share one file."""
 
-    def __init__(self, expected: Expected, contract: Contract, out: Path, *, every: int, at_least: float) -> None:
-        self._expected = expected
+    def __init__(self, expected: Expected, contract: Contract, out: Path) -> None:
+        self._answers = expected.answers
+        self._agreement = expected.agreement
+        self._threshold = HASH_SIZE // expected.sample_every
         self._output = contract.outputs[0]
         self._masks = contract.outputs == SEGMENTATION
-        self._every = every
-        self._at_least = at_least
         self._descriptor = os.open(out / SAMPLES_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def fault_in(self, index: int, image: int, outputs: Outputs) -> str | None:
         """What is wrong with the answer to request number `index`, or None; also None when it is not compared."""
-        if image not in self._expected or index * HASH_FACTOR % HASH_SIZE >= HASH_SIZE // self._every:
+        if image not in self._answers or index * HASH_FACTOR % HASH_SIZE >= self._threshold:
             return None
-        found = agreement(self._expected[image], outputs[self._output], masks=self._masks)
+        found = agreement(self._answers[image], outputs[self._output], masks=self._masks)
         os.write(self._descriptor, json.dumps({"index": index, "agreement": found}).encode() + b"\n")
-        if found >= self._at_least:
-            return None
-        return f"wrong answer: '{self._output}' is not the expected one"
+        return None if found >= self._agreement else f"wrong answer: '{self._output}' is not the expected one"
 
 
 def read_samples(folder: Path) -> Samples:

@@ -5,6 +5,7 @@ Asked or read once, before the first request is due, and handed to the generator
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,35 @@ LABELS_FILE = "labels.json"
 # A published mask of two classes is drawn in black and white.
 WHITE = 255
 
-Expected = Mapping[int, NDArray[Any]]
+Answers = Mapping[int, NDArray[Any]]
 """By the image's number: a mask, uint8 [H, W] of class indices, or a label, int32 [1], or any array to be equal to."""
 
 
-def save_expected(expected: Expected, folder: Path) -> None:
-    """Write them below `folder`, for `load_expected`."""
-    np.savez(folder / EXPECTED_FILE, **{str(image): array for image, array in expected.items()})
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What the generator compares with: answers, about one request in `sample_every`, correct from `agreement` on."""
+
+    answers: Answers
+    sample_every: int
+    agreement: float
+
+    def save(self, folder: Path) -> None:
+        """Write it below `folder`, for `load`."""
+        arrays = {str(image): array for image, array in self.answers.items()}
+        np.savez(folder / EXPECTED_FILE, sample_every=self.sample_every, agreement=self.agreement, **arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Expected":
+        """What `save` wrote; without answers where there is no such file."""
+        path = folder / EXPECTED_FILE
+        if not path.exists():
+            return cls({}, 1, 0.0)
+        with np.load(path, allow_pickle=False) as arrays:
+            answers = {int(name): arrays[name] for name in arrays.files if name.isdigit()}
+            return cls(answers, int(arrays["sample_every"]), float(arrays["agreement"]))
 
 
-def load_expected(folder: Path) -> Expected:
-    """What `save_expected` wrote; empty where there is no such file."""
-    path = folder / EXPECTED_FILE
-    if not path.exists():
-        return {}
-    with np.load(path, allow_pickle=False) as arrays:
-        return {int(name): arrays[name] for name in arrays.files}
-
-
-def ask_expected(images: Sequence[int], ask: Callable[[int], Outputs], contract: Contract) -> Expected:
+def ask_expected(images: Sequence[int], ask: Callable[[int], Outputs], contract: Contract) -> Answers:
     """What the server answers for each of `images` while it has nothing else to do.
 
     An image that the server refuses, or answers in a wrong form, is left out: its requests fail by themselves.
@@ -56,7 +67,7 @@ def ask_expected(images: Sequence[int], ask: Callable[[int], Outputs], contract:
     return expected
 
 
-def read_expected(source: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Expected:
+def read_expected(source: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Answers:
     """What a folder of masks `<image's name>.png`, or a labels.json, says of each of `images`; some may be missing.
 
     `paths` are the image files by number. Raises NoExpectationError when a file cannot be read as the task's classes,
@@ -107,7 +118,7 @@ def _from_levels(pixels: NDArray[Any], task: TaskInfo) -> NDArray[np.uint8]:
     return (pixels > WHITE // 2 if black_and_white else pixels).astype(np.uint8)
 
 
-def _read_labels(path: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Expected:
+def _read_labels(path: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Answers:
     try:
         labels = json.loads(path.read_text(encoding="utf-8"))
         named = {image: str(labels[paths[image].stem]) for image in images if paths[image].stem in labels}

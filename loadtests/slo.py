@@ -151,8 +151,12 @@ def _explain(detail: ErrorDetails) -> str:
 
 
 def _suggestion(location: tuple[int | str, ...]) -> str:
-    sections = {"load": LoadProfile, "objectives": Objectives, "correctness": Correctness}
-    section: type[BaseModel] = sections.get(str(location[0]), Slo) if len(location) > 1 else Slo
+    sections: Mapping[str, type[BaseModel]] = {
+        "load": LoadProfile,
+        "objectives": Objectives,
+        "correctness": Correctness,
+    }
+    section = sections.get(str(location[0]), Slo) if len(location) > 1 else Slo
     known = [name for name in section.model_fields if name != "latency_ms"]
     known += {Objectives: ["p50_ms", "p90_ms", "p95_ms", "p99_ms", "p99.9_ms"], Slo: ["tasks"]}.get(section, [])
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
