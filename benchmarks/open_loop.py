@@ -67,7 +67,9 @@ def load_test(name: str, url: str, folder: Path, *words: str) -> Run:
     Image.new("L", (64, 48)).save(images / "black.png")
     slo.write_text(OBJECTIVES)
     flags = [f"--url={url}", f"--task={TASK}", f"--images={images}", f"--slo={slo}", f"--out={out}", *words]
-    done = subprocess.run([sys.executable, "-m", "loadtests", "run", *flags], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtests", "run", *flags], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"the {name} run ended with {done.returncode}: {done.stdout}{done.stderr}")
     summary = json.loads((out / "summary.json").read_text())

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fovea_client.requests import ModelConfig
 from numpy.typing import NDArray
 
-from loadtests.answers import SEGMENTATION, Contract, Outputs
+from loadtests.answers import SEGMENTATION, Contract, Outputs, contract_of
 from loadtests.expected import Expected
 
 SAMPLES_FILE = "samples.jsonl"
@@ -78,24 +79,35 @@ class Samples:
 NO_SAMPLES = Samples(np.empty(0, np.int64), np.empty(0, np.float64))
 
 
-class Sampler:
-    """Compares sampled answers and writes each comparison down at once. Generators may share one file."""
+class Checker:
+    """What a generator asks of each answer: is its form right and, of sampled ones, is it the expected one?
 
-    def __init__(self, expected: Expected, contract: Contract, out: Path) -> None:
+    Each comparison is written below `out` at once; generators may share one file.
+    """
+
+    def __init__(self, contract: Contract, expected: Expected, out: Path) -> None:
+        self.outputs = contract.outputs
+        self._form_fault_in = contract.fault_in
         self._answers = expected.answers
         self._agreement = expected.agreement
         self._threshold = HASH_SIZE // expected.sample_every
-        self._output = contract.outputs[0]
         self._masks = contract.outputs == SEGMENTATION
         self._descriptor = os.open(out / SAMPLES_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
+    @classmethod
+    def of(cls, config: ModelConfig, out: Path) -> "Checker":
+        """For the model of this configuration, with what is expected below `out`, if anything is."""
+        return cls(contract_of(config), Expected.load(out), out)
+
     def fault_in(self, index: int, image: int, outputs: Outputs) -> str | None:
-        """What is wrong with the answer to request number `index`, or None; also None when it is not compared."""
-        if image not in self._answers or index * HASH_FACTOR % HASH_SIZE >= self._threshold:
-            return None
-        found = agreement(self._answers[image], outputs[self._output], masks=self._masks)
+        """What is wrong with the answer to request number `index`, or None."""
+        fault = self._form_fault_in(outputs)
+        if fault or image not in self._answers or index * HASH_FACTOR % HASH_SIZE >= self._threshold:
+            return fault
+        name = self.outputs[0]
+        found = agreement(self._answers[image], outputs[name], masks=self._masks)
         os.write(self._descriptor, json.dumps({"index": index, "agreement": found}).encode() + b"\n")
-        return None if found >= self._agreement else f"wrong answer: '{self._output}' is not the expected one"
+        return None if found >= self._agreement else f"wrong answer: '{name}' is not the expected one"
 
 
 def read_samples(folder: Path) -> Samples:

@@ -1,21 +1,19 @@
 """What the sampled answers are held to: masks or labels of a folder, or the server's own answers before the load.
 
-Asked or read once, before the first request is due, and handed to the generator as one file.
+Read here or asked by `rehearsal`, once, before the first request is due; handed to the generator as one file.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fovea_client import FoveaError
 from fovea_client.task import TaskInfo
 from numpy.typing import NDArray
 from PIL import Image
 
-from loadtests.answers import Contract, Outputs
 from loadtests.errors import NoExpectationError
 
 EXPECTED_FILE = "expected.npz"
@@ -49,22 +47,6 @@ class Expected:
         with np.load(path, allow_pickle=False) as arrays:
             answers = {int(name): arrays[name] for name in arrays.files if name.isdigit()}
             return cls(answers, int(arrays["sample_every"]), float(arrays["agreement"]))
-
-
-def ask_expected(images: Sequence[int], ask: Callable[[int], Outputs], contract: Contract) -> Answers:
-    """What the server answers for each of `images` while it has nothing else to do.
-
-    An image that the server refuses, or answers in a wrong form, is left out: its requests fail by themselves.
-    """
-    expected = {}
-    for image in images:
-        try:
-            outputs = ask(image)
-        except FoveaError:
-            continue
-        if contract.fault_in(outputs) is None:
-            expected[image] = outputs[contract.outputs[0]]
-    return expected
 
 
 def read_expected(source: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Answers:

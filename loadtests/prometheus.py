@@ -4,12 +4,13 @@ A run ends and so cannot be scraped, which is what the gateway is for. Its newes
 same task there; the verdict never depends on whether the push worked.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
-from loadtests.measurements import QUANTILES
 from loadtests.result import RunResult
+from loadtests.slo import quantile_of
 from loadtests.verdict import Outcome
 
 JOB = "fovea_loadtest"
@@ -43,20 +44,22 @@ def figures(result: RunResult) -> CollectorRegistry:
     results = result.verdict.results
     known = {each.name: each.measured for each in results if each.measured is not None}
     _by(registry, "objective_measured", "In the unit of the objective's name", "objective", known)
-    _by(registry, "objective_limit", "In the unit of its name", "objective", {each.name: each.limit for each in results})
+    _by(
+        registry, "objective_limit", "In the unit of its name", "objective", {each.name: each.limit for each in results}
+    )
     _by(registry, "objective_met", "1 if met", "objective", {each.name: int(each.met) for each in results})
     verdict = {each.value: int(each is result.verdict.outcome) for each in Outcome}
     _by(registry, "verdict", "1 at the run's verdict", "verdict", verdict)
     return registry
 
 
-def _by(registry: CollectorRegistry, name: str, what: str, label: str, values: dict[str, float] | dict[str, int]) -> None:
+def _by(registry: CollectorRegistry, name: str, what: str, label: str, values: Mapping[str, float]) -> None:
     gauge = Gauge(f"{JOB}_{name}", what, [label], registry=registry)
     for key, value in values.items():
         gauge.labels(key).set(value)
 
 
-def _seconds(times_ms: object) -> dict[str, float]:
+def _seconds(times_ms: Mapping[str, float]) -> dict[str, float]:
     """By Prometheus's quantile label: "0.99" for p99, "1" for the slowest."""
-    assert isinstance(times_ms, dict)  # noqa: S101
-    return {f"{QUANTILES.get(name, 0):g}": value / 1000 for name, value in times_ms.items()}
+    labels = {name: 1.0 if name == "max" else quantile_of(name) for name in times_ms}
+    return {f"{labels[name]:g}": value / 1000 for name, value in times_ms.items()}

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fovea_client import FoveaError
 from fovea_client.requests import ModelConfig
 from fovea_client.task import ClassInfo, TaskInfo
 from PIL import Image
@@ -11,14 +10,14 @@ from PIL import Image
 from loadtests.answers import contract_of
 from loadtests.correctness import (
     MAX_EXPECTED,
-    Sampler,
+    Checker,
     agreement,
     images_to_expect,
     is_sampled,
     read_samples,
 )
 from loadtests.errors import NoExpectationError
-from loadtests.expected import Expected, ask_expected, read_expected, read_mask
+from loadtests.expected import Expected, read_expected, read_mask
 
 SEGMENTATION = contract_of(ModelConfig("vessels", {}, ("mask", "probability")))
 VESSELS = TaskInfo("vessels", (ClassInfo(0, "background", (0, 0, 0)), ClassInfo(1, "vessel", (0, 255, 0))), None)
@@ -26,6 +25,10 @@ LAND = TaskInfo("land", tuple(ClassInfo(i, f"class {i}", (i, 0, 9)) for i in ran
 # A tenth of the picture is vessel, as in a fundus photograph.
 MASK = np.zeros((20, 50), np.uint8)
 MASK[:, :5] = 1
+
+
+def _answer(mask: np.ndarray) -> dict[str, np.ndarray]:
+    return {"mask": mask, "probability": mask}
 
 
 @pytest.mark.parametrize("every", [1, 5, 100])
@@ -64,10 +67,11 @@ def test_a_label_agrees_or_not() -> None:
 
 def test_a_sampled_wrong_answer_is_a_fault_and_every_comparison_is_written_down(tmp_path: Path) -> None:
     expected = Expected({0: MASK, 1: MASK}, sample_every=1, agreement=0.98)
-    sampler = Sampler(expected, SEGMENTATION, tmp_path)
-    assert sampler.fault_in(7, 0, {"mask": MASK}) is None
-    assert sampler.fault_in(8, 1, {"mask": 1 - MASK}) == "wrong answer: 'mask' is not the expected one"
-    assert sampler.fault_in(9, 2, {"mask": 1 - MASK}) is None, "nothing is expected of image 2"
+    checker = Checker(SEGMENTATION, expected, tmp_path)
+    assert checker.fault_in(7, 0, _answer(MASK)) is None
+    assert checker.fault_in(8, 1, _answer(1 - MASK)) == "wrong answer: 'mask' is not the expected one"
+    assert checker.fault_in(9, 2, _answer(1 - MASK)) is None, "nothing is expected of image 2"
+    assert "differ in shape" in str(checker.fault_in(10, 0, {"mask": MASK, "probability": MASK.T}))
     samples = read_samples(tmp_path)
     assert samples.index.tolist() == [7, 8]
     assert samples.agreement.tolist() == [1, 0]
@@ -76,10 +80,10 @@ def test_a_sampled_wrong_answer_is_a_fault_and_every_comparison_is_written_down(
     assert samples.of(np.array([3])).correct_ratio(0.98) is None
 
 
-def test_the_sampler_compares_those_that_are_sampled(tmp_path: Path) -> None:
-    sampler = Sampler(Expected({0: MASK}, 5, 0.98), SEGMENTATION, tmp_path)
+def test_the_checker_compares_those_that_are_sampled(tmp_path: Path) -> None:
+    checker = Checker(SEGMENTATION, Expected({0: MASK}, 5, 0.98), tmp_path)
     for index in range(200):
-        sampler.fault_in(index, 0, {"mask": MASK})
+        checker.fault_in(index, 0, _answer(MASK))
     index = np.arange(200)
     assert read_samples(tmp_path).index.tolist() == index[is_sampled(index, 5)].tolist()
 
@@ -97,15 +101,6 @@ def test_what_is_expected_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert (set(loaded.answers), loaded.sample_every, loaded.agreement) == ({3, 11}, 4, 0.9)
     assert loaded.answers[11].dtype == np.int32
     assert not Expected.load(tmp_path / "nowhere").answers
-
-
-def test_images_that_the_server_refuses_are_left_out() -> None:
-    def ask(image: int):
-        if image == 1:
-            raise FoveaError("refused")
-        return {"mask": MASK, "probability": MASK if image else MASK.T}
-
-    assert set(ask_expected([0, 1, 2], ask, SEGMENTATION)) == {2}
 
 
 @pytest.mark.parametrize("levels", [(0, 1), (0, 255)])
