@@ -99,7 +99,9 @@ def drive(
     """
     due_ns = load.due_ns()
     before = read_counts(endpoint)
-    generation: Generation = generate(endpoint, load, out, interruption, workers=Workers(processes, workers, port), on_tick=on_tick)
+    generation: Generation = generate(
+        endpoint, load, out, interruption, workers=Workers(processes, workers, port), on_tick=on_tick
+    )
     recording = read_recording(out)
     phases = None if interruption.signal_name else server_phases(before, read_counts(endpoint), endpoint.task)
     if load.users:

@@ -5,6 +5,7 @@
     ├── InvalidObjectivesError  slo.yaml is missing, misspelt or of the wrong type
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
+    ├── NoExpectationError      what answers shall be compared with cannot be read
     ├── OutputNotWritableError  the reports could not be written
     └── ServerNotReadyError     the server or the model does not answer that it is ready
 
@@ -30,6 +31,10 @@ class InvalidScheduleError(LoadTestError):
 
 class NoImagesError(LoadTestError):
     """There is no image to send."""
+
+
+class NoExpectationError(LoadTestError):
+    """There is nothing to compare answers with where the caller said there is."""
 
 
 class OutputNotWritableError(LoadTestError):

@@ -90,8 +90,9 @@ def generate(
 def locust_command(*flags: str) -> tuple[list[str], dict[str, str]]:
     """The command line of a generator and its environment."""
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
-    # Threads must be threads for the one that sends.
-    return [*command, "--stop-timeout=5", *flags], {**os.environ, "LOCUST_SKIP_MONKEY_PATCH": "1"}
+    # Who sends does it in a thread, which must be one; Locust's master sends nothing and needs gevent's replacements.
+    unpatched = {} if "--master" in flags else {"LOCUST_SKIP_MONKEY_PATCH": "1"}
+    return [*command, "--stop-timeout=5", *flags], {**os.environ, **unpatched}
 
 
 def _start(endpoint: Endpoint, load: Load, out: Path, workers: Workers) -> Processes:

@@ -20,6 +20,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import MasterRunner, WorkerRunner
 
+from loadtests.errors import LoadTestError
 from loadtests.flags import LOAD_DEFAULTS, add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
 from loadtests.sending import Sending
 from loadtests.workers import Alone, Master, Station, Worker
@@ -27,8 +28,6 @@ from loadtests.workers import Alone, Master, Station, Worker
 FLUSH_PERIOD_S = 0.1
 UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 FAILED = 3
-if monkey.is_module_patched("threading"):
-    sys.exit(f"Set {UNPATCHED}=1: with gevent's replacements the sending thread would be none.")
 
 
 class DispatcherUser(locust.User):  # type: ignore[misc]
@@ -51,6 +50,8 @@ class DispatcherUser(locust.User):  # type: ignore[misc]
     tasks = [send_the_share]  # noqa: RUF012
 
     def _send_the_share(self) -> None:
+        if monkey.is_module_patched("threading"):
+            raise LoadTestError(f"set {UNPATCHED}=1: with gevent's replacements the sending thread would be none.")
         options = self.environment.parsed_options
         station: Station = stations[0]
         sending = Sending(endpoint_from(options), load_from(options, LOAD_DEFAULTS), Path(options.out), station.rows)

@@ -91,7 +91,7 @@ class RowBuffer:
         self._rows.append(own.tobytes())
 
     def take(self) -> tuple[bytes, list[str]]:
-        """The rows since the last call as bytes, and the sentences that are new; a row's is in this or an earlier one."""
+        """The rows since the last call as bytes, and the sentences that are new to them."""
         rows = b"".join(self._rows.popleft() for _ in range(len(self._rows)))
         return rows, [self._sentences.popleft() for _ in range(len(self._sentences))]
 
