@@ -33,7 +33,7 @@ def rehearse(
     """
     images = image_set(load.images)
     count = load.due_ns().size or CLOSED_LOOP_REQUESTS
-    numbers = images_to_expect(images.sequence(count, load.seed), correctness.sample_every)
+    numbers = images_to_expect(load.carried(images, count), correctness.sample_every)
     with closing(endpoint.connect()) as transport:
         config = transport.send(ConfigRequest(endpoint.task), timeout_s=endpoint.timeout_s)
         if source is None:
