@@ -5,6 +5,7 @@ same task there; the verdict never depends on whether the push worked.
 """
 
 from collections.abc import Mapping
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
@@ -19,16 +20,29 @@ PUSH_TIMEOUT_S = 3.0
 
 def push(result: RunResult, gateway: str) -> str | None:
     """Send the figures to the gateway at `gateway`, an http(s) URL; returns what went wrong in a sentence, or None."""
-    address = urlsplit(gateway)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    host = _host(gateway)
+    if not host:
         return "The figures were not pushed: --push-gateway must be like http://host:9091."
+    grouping = {"task": result.settings.endpoint.task}
     try:
-        grouping = {"task": result.settings.endpoint.task}
         push_to_gateway(gateway, JOB, figures(result), grouping_key=grouping, timeout=PUSH_TIMEOUT_S)
-    # urllib's errors, timeouts and refusals of the gateway are all OSErrors; a URL that it cannot read is not.
-    except (OSError, ValueError) as error:
-        return f"The figures were not pushed to {address.hostname}: {error}."
+    # urllib's errors, timeouts and refusals of the gateway are OSErrors; a URL that it cannot use is a ValueError.
+    except (OSError, ValueError, HTTPException) as error:
+        return f"The figures were not pushed to {host}: {_without_address(error)}."
     return None
+
+
+def _host(gateway: str) -> str:
+    try:
+        address = urlsplit(gateway)
+        return (address.hostname or "") if address.scheme in ("http", "https") else ""
+    except ValueError:
+        return ""
+
+
+def _without_address(error: Exception) -> str:
+    """The address may hold a password; what urllib refuses, it repeats."""
+    return str(error) if isinstance(error, OSError) else type(error).__name__
 
 
 def figures(result: RunResult) -> CollectorRegistry:

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 from fovea_client import FoveaError
 from fovea_client.errors import InvalidRequestError
@@ -9,7 +10,7 @@ from fovea_client.requests import ConfigRequest, InferRequest, ModelConfig
 from fovea_client.task import task_info
 from fovea_client.transport import GrpcTransport
 
-from loadtests.answers import IMAGE_INPUT, contract_of
+from loadtests.answers import IMAGE_INPUT, Outputs, contract_of
 from loadtests.correctness import images_to_expect
 from loadtests.drive import Endpoint, Interruption, Load
 from loadtests.expected import Answers, Expected, read_expected
@@ -19,6 +20,7 @@ from loadtests.slo import Correctness
 OWN_ANSWERS = "what the server answered before the load"
 # A closed loop has no schedule: the images of so many requests are looked at.
 CLOSED_LOOP_REQUESTS = 10_000
+POLL_S = 0.05
 
 
 def rehearse(
@@ -31,7 +33,7 @@ def rehearse(
     """
     images = image_set(load.images)
     count = load.due_ns().size or CLOSED_LOOP_REQUESTS
-    numbers = images_to_expect(images.sequence(count, load.seed), correctness.sample_every)
+    numbers = images_to_expect(load.carried(images, count), correctness.sample_every)
     with closing(endpoint.connect()) as transport:
         config = transport.send(ConfigRequest(endpoint.task), timeout_s=endpoint.timeout_s)
         if source is None:
@@ -55,13 +57,25 @@ def _own_answers(
     for number, path in paths.items():
         request = InferRequest(endpoint.task, {IMAGE_INPUT: read_payload(path)}, contract.outputs)
         try:
-            outputs = transport.send(request, timeout_s=endpoint.timeout_s).outputs
+            outputs = _ask(transport, request, endpoint.timeout_s, stop)
         except InvalidRequestError:
             continue
         except FoveaError:
             break
+        if outputs is None:
+            break
         if contract.fault_in(outputs) is None:
             answers[number] = outputs[contract.outputs[0]]
-        if stop.signal_name:
-            break
     return answers
+
+
+def _ask(transport: GrpcTransport, request: InferRequest, timeout_s: float, stop: Interruption) -> Outputs | None:
+    """The answer, or None when the run was interrupted before it came: a signal does not wait for a slow server."""
+    done = Event()
+    pending = transport.start(request, timeout_s=timeout_s, on_done=done.set)
+    while not done.wait(POLL_S):
+        if stop.signal_name:
+            pending.cancel()
+            return None
+    outputs: Outputs = pending.result().outputs
+    return outputs

@@ -30,6 +30,8 @@ PICTURES: tuple[tuple[str, str, Any], ...] = (
         plots.tail,
     ),
 )
+# Room for the names of models.
+LABELS_INCH = 1.9
 TIME_PICTURE = ("Where the time went", "A queue grows first when instances are too few.")
 
 
@@ -126,7 +128,7 @@ def _pictures(result: RunResult) -> tuple[Picture, ...]:
         for title, reading, plot in PICTURES
     ]
     if result.driven.server is not None:
-        time = plots.svg("where_time_went", lambda axes: where_time_went(axes, result), plots.WIDE_INCH)
+        time = plots.svg("where_time_went", lambda axes: where_time_went(axes, result), plots.WIDE_INCH, LABELS_INCH)
         found.append(Picture(*TIME_PICTURE, time, wide=True))
     return tuple(found)
 

@@ -88,7 +88,7 @@ def phases_table(result: RunResult) -> Table | None:
     client = (Cell("seen by the client"), _count(result.measured.measured), *empty, _ms(mean_ms))
     left = (Cell(REST), Cell("", number=True), *empty, _ms(rest))
     return Table(
-        "Where the time went",
+        "The server's phases",
         ("model", "requests", *(f"{phase}, ms" for phase in PHASES), "together, ms"),
         [*rows, task, client, left],
         ("Means from Triton's statistics over the whole load, the warm-up and requests of other clients included.",),
