@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
 from loadtests.verdict import Outcome
+from loadtests.worker import worker
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run, "worker": worker}
 DEFAULT_COMMAND = "run"
 
 
