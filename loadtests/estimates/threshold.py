@@ -48,9 +48,7 @@ def threshold(
     return Interval(float(middle), float(low), float(high))
 
 
-def _belief(
-    places: NDArray[np.float64], trials: NDArray[np.float64], passed: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def _belief(places: NDArray[np.float64], trials: NDArray[np.float64], passed: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Posterior weight of each place, shape [GRID_POINTS], sum 1; the width is integrated out."""
     margins = places[None, :, None] - trials[None, None, :]
     # tanh instead of exp: a margin of many widths must not overflow.
