@@ -29,10 +29,10 @@ def _suite_attributes(result: RunResult, cases: list[ElementTree.Element]) -> di
         for plural, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
     }
     return {
-        "name": f"loadtests.{result.settings.task}",
+        "name": f"loadtests.{result.settings.endpoint.task}",
         "tests": str(len(cases)),
         **totals,
-        "time": f"{result.settings.duration_s:g}",
+        "time": f"{result.settings.load.duration_s:g}",
         "timestamp": result.started_at,
     }
 
@@ -57,7 +57,7 @@ def _validity_case(result: RunResult) -> ElementTree.Element:
 
 
 def _case(result: RunResult, name: str) -> ElementTree.Element:
-    return ElementTree.Element("testcase", classname=f"loadtests.{result.settings.task}", name=name)
+    return ElementTree.Element("testcase", classname=f"loadtests.{result.settings.endpoint.task}", name=name)
 
 
 def _figure(measured: float | None) -> str:

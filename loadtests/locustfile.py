@@ -1,7 +1,7 @@
-"""The load generator: Locust drives an ensemble over gRPC at the times a schedule says.
+"""The load generator: Locust drives a model over gRPC at the times a schedule says.
 
     python -m loadtests --url HOST:PORT --images DIR            judges the run and writes reports
-    locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR      only drives, with Locust's tables
+    locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR --rate 2 --duration-s 20    only drives
 
 One Locust user is the dispatcher of an open loop (see `open_loop`); more users or workers would repeat its schedule.
 """
@@ -9,32 +9,34 @@ One Locust user is the dispatcher of an open loop (see `open_loop`); more users 
 import locust  # before everything that opens a socket: gevent replaces the blocking calls
 
 # isort: split
+import json
 import os
 import sys
+import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 import gevent
 import grpc.experimental.gevent as grpc_gevent
-from fovea_client import Client, FoveaError, Retry
-from fovea_client.transport import GrpcTransport
+from fovea_client import FoveaError
+from fovea_client.requests import InferRequest
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 
 from loadtests.answers import IMAGE_INPUT, OUTPUTS, fault_in
-from loadtests.images import find_images, read_payload
+from loadtests.flags import add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
+from loadtests.generator import GENERATOR_FILE
+from loadtests.images import choose_images, find_images, read_payload
 from loadtests.open_loop import OpenLoop
-from loadtests.recorder import Recorder, RequestRow
-from loadtests.settings import ROWS_FILE, RunSettings, add_run_arguments, settings_from
-from loadtests.slo import read_slo
+from loadtests.recorder import Recorder
 
 # gRPC's C core blocks the whole process unless it is told about gevent before the first channel exists.
 grpc_gevent.init_gevent()
 
-# A proxy in between would be measured along with the server.
-CHANNEL_ARGUMENTS = (("grpc.enable_http_proxy", 0),)
 DRAIN_MARGIN_S = 1.0
+LOAD_DEFAULTS = {"rate_rps": 1.0, "duration_s": 10.0, "warm_up_s": 0.0, "arrivals": "poisson", "users": 0}
 stopping = Event()
 
 
@@ -45,16 +47,24 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        self.settings = _settings(environment)
-        self.clients: list[Client] = []
+        options = environment.parsed_options
+        self.endpoint = endpoint_from(options)
+        self.load = load_from(options, LOAD_DEFAULTS)
+        self.out = Path(options.out)
+        self.transports: list[Any] = []
 
     def walk_the_schedule(self) -> None:
         """Send every request of the schedule; end the run also when this fails, or nothing ever would."""
         try:
-            self._connect()
-            recorder = Recorder(self.settings.out / ROWS_FILE)
-            loop = OpenLoop(self.settings.due_ns().tolist(), self._ask, lambda row: self._finish(recorder, row))
-            loop.run(stopping, patience_s=self.settings.timeout_s + DRAIN_MARGIN_S)
+            due_ns = self.load.due_ns().tolist()
+            self._connect(len(due_ns))
+            recorder = Recorder(self.out)
+            loop = OpenLoop(due_ns, self._ask, lambda *row: self._finish(recorder, *row))
+            began_s, cpu_began_s = time.monotonic(), time.process_time()
+            loop.run(stopping, patience_s=self.endpoint.timeout_s + DRAIN_MARGIN_S)
+            ratio = (time.process_time() - cpu_began_s) / (time.monotonic() - began_s)
+            recorder.close()
+            (self.out / GENERATOR_FILE).write_text(json.dumps({"cpu_ratio": ratio}))
         finally:
             gevent.spawn(self.environment.runner.quit)
         raise StopUser
@@ -63,55 +73,49 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
 
     def on_stop(self) -> None:
         """Close the channels now: at interpreter shutdown, gRPC under gevent hangs."""
-        for client in self.clients:
-            client.close()
+        for transport in self.transports:
+            transport.close()
 
-    def _connect(self) -> None:
-        settings = self.settings
-        self.payloads = [read_payload(path) for path in find_images(settings.images)]
-        self.clients = [_client(settings) for _ in range(settings.connections)]
+    def _connect(self, count: int) -> None:
+        paths = find_images(self.load.images)
+        payloads = [read_payload(path) for path in paths]
+        self.images = choose_images(paths, count, self.load.seed).tolist()
+        self.requests = [InferRequest(self.endpoint.task, {IMAGE_INPUT: each}, OUTPUTS) for each in payloads]
+        self.transports = [self.endpoint.connect() for _ in range(self.endpoint.connections)]
 
     def _ask(self, index: int) -> str | None:
-        client = self.clients[index % len(self.clients)]
-        payload = self.payloads[index % len(self.payloads)]
+        transport = self.transports[index % len(self.transports)]
         try:
-            answer = client.infer(self.settings.task, {IMAGE_INPUT: payload}, outputs=OUTPUTS)
+            answer = transport.send(self.requests[self.images[index]], timeout_s=self.endpoint.timeout_s)
         except FoveaError as error:
             return str(error)
         # A defect of the generator must show in the report, not vanish with its greenlet.
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}"
-        return fault_in(answer)
+        return fault_in(answer.outputs)
 
-    def _finish(self, recorder: Recorder, row: RequestRow) -> None:
-        recorder.append(row)
+    def _finish(self, recorder: Recorder, index: int, times_ns: tuple[int, int, int], error: str | None) -> None:
+        recorder.append(index, times_ns, self.images[index], error)
         self.environment.events.request.fire(
             request_type="gRPC",
-            name=self.settings.task,
-            response_time=row.latency_ns / 1e6,
+            name=self.endpoint.task,
+            response_time=(times_ns[2] - times_ns[0]) / 1e6,
             response_length=0,
-            exception=None if row.error is None else RuntimeError(row.error),
+            exception=None if error is None else RuntimeError(error),
             context={},
         )
 
 
-def _client(settings: RunSettings) -> Client:
-    # Every connection is one of its own. A retry would hide what is to be measured.
-    transport = GrpcTransport(settings.url, channel_args=CHANNEL_ARGUMENTS)
-    return Client(settings.url, timeout_s=settings.timeout_s, retry=Retry.none(), transport=transport)
-
-
-def _settings(environment: Environment) -> RunSettings:
-    options = environment.parsed_options
-    return settings_from(options, read_slo(options.slo).load)
-
-
 def _add_flags(parser: ArgumentParser) -> None:
-    add_run_arguments(parser)
+    parser.add_argument("--url", metavar="HOST:PORT", help="gRPC address of the server")
+    parser.add_argument("--out", default="build/loadtest", metavar="DIR", help="rows (default: %(default)s)")
+    parser.add_argument("--closed-loop-users", type=int, default=0, metavar="N")
+    add_endpoint_arguments(parser)
+    add_load_arguments(parser)
 
 
 def _start(environment: Environment, **_: Any) -> None:
-    _settings(environment).out.mkdir(parents=True, exist_ok=True)
+    Path(environment.parsed_options.out).mkdir(parents=True, exist_ok=True)
     stopping.clear()
 
 

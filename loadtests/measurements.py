@@ -1,14 +1,13 @@
 """Rows of requests turned into the figures that objectives speak about. Judging them is `verdict`'s part."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from loadtests.recorder import RequestRow
-from loadtests.schedule import NS_PER_S
+from loadtests.arrivals import NS_PER_S
+from loadtests.recorder import Recording
 
 NS_PER_MS = 1_000_000
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99, "max": 1.0}
@@ -47,40 +46,45 @@ class Measurements:
         return self.achieved_rps / self.offered_rps if self.measured and self.offered_rps else None
 
 
-def measure(
-    rows: Sequence[RequestRow], due_ns: NDArray[np.int64], *, warm_up_s: float, duration_s: float
-) -> Measurements:
+def measure(recording: Recording, due_ns: NDArray[np.int64], *, warm_up_s: float, duration_s: float) -> Measurements:
     """The figures of a run, from the requests that were due after `warm_up_s`.
 
     Failed requests count in every latency quantile with the time they took, so a server that times out cannot look
     fast. The achieved rate runs until the last answer, so a server that falls behind cannot look keeping up.
     """
     warm_up_ns = int(warm_up_s * NS_PER_S)
-    judged = [row for row in rows if row.intended_ns >= warm_up_ns]
-    failed = [row.error for row in judged if row.error is not None]
+    judged = recording.since(warm_up_ns)
+    errors = int(judged.failed.sum())
     planned = int((due_ns >= warm_up_ns).sum())
-    last_ns = max((row.finished_ns for row in judged), default=0)
+    last_ns = int(judged.rows["finished_ns"].max(initial=0))
     span_s = max(duration_s, (last_ns - warm_up_ns) / NS_PER_S)
     return Measurements(
         planned=planned,
-        warm_up=len(rows) - len(judged),
+        warm_up=len(recording) - len(judged),
         measured=len(judged),
-        errors=len(failed),
-        latency_ms=quantiles_ms([row.latency_ns for row in judged]),
-        lag_ms=quantiles_ms([row.lag_ns for row in judged]),
+        errors=errors,
+        latency_ms=quantiles_ms(judged.latency_ns),
+        lag_ms=quantiles_ms(judged.lag_ns),
         offered_rps=planned / duration_s,
-        achieved_rps=(len(judged) - len(failed)) / span_s,
-        errors_by_message=dict(Counter(failed).most_common()),
+        achieved_rps=(len(judged) - errors) / span_s,
+        errors_by_message=_by_message(judged),
     )
 
 
-def quantiles_ms(times_ns: Sequence[int]) -> dict[str, float]:
+def _by_message(judged: Recording) -> dict[str, int]:
+    numbers, counts = np.unique(judged.rows["error"][judged.failed], return_counts=True)
+    frequent = np.argsort(-counts, kind="stable")
+    return {judged.errors[numbers[place]]: int(counts[place]) for place in frequent}
+
+
+def quantiles_ms(times_ns: ArrayLike) -> dict[str, float]:
     """QUANTILES of times in nanoseconds, in milliseconds, by QUANTILE_METHOD; empty for no times.
 
     Method 1 of Hyndman and Fan, Sample Quantiles in Statistical Packages, 1996: nothing is interpolated, every figure
     is a latency that some request had.
     """
-    if not times_ns:
+    times = np.asarray(times_ns)
+    if not times.size:
         return {}
-    values = np.quantile(np.asarray(times_ns), list(QUANTILES.values()), method="inverted_cdf")
+    values = np.quantile(times, list(QUANTILES.values()), method="inverted_cdf")
     return {name: float(value) / NS_PER_MS for name, value in zip(QUANTILES, values, strict=True)}

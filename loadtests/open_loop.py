@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 import gevent
 from gevent.event import Event
 
-from loadtests.recorder import RequestRow
-from loadtests.schedule import NS_PER_S
+from loadtests.arrivals import NS_PER_S
 
 UNANSWERED = "no answer had come when the run ended"
 INTERRUPTED_PATIENCE_S = 0.5
@@ -23,14 +22,15 @@ class OpenLoop:
     """One walk through a schedule.
 
     `ask(index)` sends request number `index`, waits and returns None for a right answer or a sentence about what was
-    wrong; `record` takes each finished request. Times are in nanoseconds of `clock_ns`, relative to the start of `run`.
+    wrong; `record` takes the index of each finished request, its times (due, sent,
+    finished) and that sentence. Times are in nanoseconds of `clock_ns`, relative to the start of `run`.
     """
 
     def __init__(
         self,
         due_ns: Sequence[int],
         ask: Callable[[int], str | None],
-        record: Callable[[RequestRow], None],
+        record: Callable[[int, tuple[int, int, int], str | None], None],
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._due_ns = due_ns
@@ -76,7 +76,7 @@ class OpenLoop:
         sent_ns = self._sent_ns.pop(index, None)
         # An answer after the end finds its request already recorded as unanswered.
         if sent_ns is not None:
-            self._record(RequestRow(index, int(self._due_ns[index]), sent_ns, self._now_ns(), error))
+            self._record(index, (self._due_ns[index], sent_ns, self._now_ns()), error)
 
     def _drain(self, stop: Event, patience_s: float) -> None:
         since_ns = self._now_ns()

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from loadtests.arrivals import NS_PER_S
 from loadtests.measurements import NS_PER_MS
 from loadtests.result import RunResult
-from loadtests.schedule import NS_PER_S
 
 FIGURE_SIZE_INCH = (5.6, 3.3)
 INK, FAINT, RIGHT, WRONG, LIMIT = "#1f2933", "#cbd2d9", "#2b6cb0", "#c53030", "#b7791f"
@@ -49,16 +49,19 @@ def svg(name: str, plot: Plot, result: RunResult) -> str:
 def latency_over_time(axes: Axes, result: RunResult) -> None:
     """Every request at the time it was due: right, failed, and the p99 limit."""
     due_s, latency_ms = _due_s(result), _latency_ms(result)
-    failed = np.array([row.error is not None for row in result.rows], dtype=bool)
+    failed = result.recording.failed
     # Points are drawn as one bitmap: a hundred thousand SVG elements open in no browser.
     axes.plot(due_s[~failed], latency_ms[~failed], ".", color=RIGHT, alpha=0.7, rasterized=True, label="right answer")
     if failed.any():
         axes.plot(due_s[failed], latency_ms[failed], "x", color=WRONG, rasterized=True, label="failed")
     if result.objectives.p99_ms is not None:
         axes.axhline(result.objectives.p99_ms, color=LIMIT, linestyle="--", linewidth=1, label="p99 limit")
-    axes.axvspan(-result.settings.warm_up_s, 0, color=FAINT, alpha=0.35, linewidth=0, label="warm-up")
+    axes.axvspan(-result.settings.load.warm_up_s, 0, color=FAINT, alpha=0.35, linewidth=0, label="warm-up")
     axes.set(
-        xlabel="due, s after the warm-up", ylabel="latency, ms", ylim=(0, None), xlim=(-result.settings.warm_up_s, None)
+        xlabel="due, s after the warm-up",
+        ylabel="latency, ms",
+        ylim=(0, None),
+        xlim=(-result.settings.load.warm_up_s, None),
     )
     _legend_above(axes)
 
@@ -85,9 +88,8 @@ def histogram(axes: Axes, result: RunResult) -> None:
 def throughput(axes: Axes, result: RunResult) -> None:
     """Requests due and requests rightly answered, in each second."""
     due_s = _due_s(result)
-    done_s = np.array([row.finished_ns for row in result.rows if row.error is None]) / NS_PER_S
-    done_s = done_s - result.settings.warm_up_s
-    first_s, last_s = -result.settings.warm_up_s, max([*due_s, *done_s], default=0.0)
+    done_s = result.recording.rows["finished_ns"][~result.recording.failed] / NS_PER_S - result.settings.load.warm_up_s
+    first_s, last_s = -result.settings.load.warm_up_s, max(due_s.max(initial=0.0), done_s.max(initial=0.0))
     edges = np.arange(np.floor(first_s), np.ceil(last_s) + 1.5)
     axes.stairs(np.histogram(due_s, edges)[0], edges, color=LIMIT, linewidth=1.5, label="due")
     axes.stairs(np.histogram(done_s, edges)[0], edges, fill=True, color=RIGHT, alpha=0.35, label="rightly answered")
@@ -101,12 +103,12 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _due_s(result: RunResult) -> NDArray[np.float64]:
-    due_ns = np.array([row.intended_ns for row in result.rows], dtype=np.float64)
-    return due_ns / NS_PER_S - result.settings.warm_up_s
+    due_s: NDArray[np.float64] = result.recording.rows["intended_ns"] / NS_PER_S - result.settings.load.warm_up_s
+    return due_s
 
 
 def _latency_ms(result: RunResult) -> NDArray[np.float64]:
-    return np.array([row.latency_ns for row in result.rows], dtype=np.float64) / NS_PER_MS
+    return result.recording.latency_ns / NS_PER_MS
 
 
 def _judged_latency_ms(result: RunResult) -> NDArray[np.float64]:

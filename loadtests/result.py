@@ -1,10 +1,9 @@
 """Everything known about a finished run: what the reports are written from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.measurements import Measurements
-from loadtests.recorder import RequestRow
+from loadtests.recorder import Recording
 from loadtests.settings import RunSettings
 from loadtests.slo import Objectives
 from loadtests.verdict import Verdict
@@ -20,7 +19,7 @@ class RunResult:
     settings: RunSettings
     started_at: str
     images_count: int
-    rows: Sequence[RequestRow]
+    recording: Recording
     objectives: Objectives
     measured: Measurements
     verdict: Verdict

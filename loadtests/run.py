@@ -6,23 +6,21 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from fovea_client import FoveaError
 from fovea_client.requests import ConfigRequest, ReadyRequest
-from fovea_client.transport import GrpcTransport
-from numpy.typing import NDArray
 from rich.console import Console
 
-from loadtests.errors import InvalidScheduleError, OutputNotWritableError, ServerNotReadyError
-from loadtests.generator import LOG_FILE, Interruption, generate
+from loadtests.drive import Drive, Endpoint, drive
+from loadtests.errors import OutputNotWritableError, ServerNotReadyError
+from loadtests.generator import GENERATOR_FILE, LOG_FILE
 from loadtests.images import find_images
+from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
 from loadtests.measurements import measure
-from loadtests.recorder import RowReader
+from loadtests.recorder import ERRORS_FILE, ROWS_FILE
 from loadtests.report import report_html
 from loadtests.result import RunResult
-from loadtests.schedule import NS_PER_S
-from loadtests.settings import ROWS_FILE, RunSettings, add_run_arguments, settings_from
+from loadtests.settings import RunSettings, add_run_arguments, settings_from
 from loadtests.slo import Slo, read_slo
 from loadtests.summary import summary_text
 from loadtests.terminal import ProgressDisplay, print_result
@@ -39,13 +37,14 @@ def run(arguments: Sequence[str]) -> int:
     prepare_output(options.out)
     slo = read_slo(options.slo)
     settings = settings_from(options, slo.load)
-    images_count = len(find_images(settings.images))
-    due_ns = _schedule(settings)
-    require_ready(settings.url, settings.task)
+    images_count = len(find_images(settings.load.images))
+    # Refused here, before a server is asked.
+    settings.load.due_ns()
+    require_ready(settings.endpoint)
     console = Console()
     interruption = Interruption()
     with interruption.listen():
-        result = _drive(settings, slo, due_ns, images_count, interruption, console)
+        result = _drive(settings, slo, images_count, interruption, console)
         write_reports(result)
         print_result(console, result)
     return result.verdict.outcome.exit_code
@@ -58,7 +57,7 @@ def prepare_output(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (*REPORTS, ROWS_FILE, LOG_FILE):
+        for name in (*REPORTS, ROWS_FILE, ERRORS_FILE, GENERATOR_FILE, LOG_FILE):
             (folder / name).unlink(missing_ok=True)
         (folder / ROWS_FILE).touch()
     except OSError as error:
@@ -67,19 +66,19 @@ def prepare_output(folder: Path) -> None:
         ) from None
 
 
-def require_ready(url: str, task: str) -> None:
+def require_ready(endpoint: Endpoint) -> None:
     """Return when the server says it is ready and knows the model. Raises ServerNotReadyError.
 
     Each question has READY_TIMEOUT_S to be answered.
     """
     try:
-        with closing(GrpcTransport(url)) as transport:
+        with closing(endpoint.connect()) as transport:
             ready = transport.send(ReadyRequest(), timeout_s=READY_TIMEOUT_S)
-            transport.send(ConfigRequest(task), timeout_s=READY_TIMEOUT_S)
+            transport.send(ConfigRequest(endpoint.task), timeout_s=READY_TIMEOUT_S)
     except FoveaError as error:
         raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:
-        raise ServerNotReadyError(f"the server at {url} is not ready: wait until its models are loaded.")
+        raise ServerNotReadyError(f"the server at {endpoint.url} is not ready: wait until its models are loaded.")
 
 
 def write_reports(result: RunResult) -> None:
@@ -98,34 +97,30 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when "
         f"one is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals "
         "that are not given come from the file of objectives. "
-        f"Writes {', '.join((*REPORTS, ROWS_FILE))} below --out.",
+        f"Writes {', '.join((*REPORTS, ROWS_FILE, ERRORS_FILE))} below --out.",
     )
     add_run_arguments(parser)
     return parser
 
 
-def _schedule(settings: RunSettings) -> NDArray[np.int64]:
-    due_ns = settings.due_ns()
-    if not (due_ns >= settings.warm_up_s * NS_PER_S).any():
-        raise InvalidScheduleError(
-            f"At {settings.rate_rps:g} requests/s none is due in the {settings.duration_s:g} s after the warm-up: "
-            "raise --rate or --duration-s."
-        )
-    return due_ns
-
-
 def _drive(
-    settings: RunSettings,
-    slo: Slo,
-    due_ns: NDArray[np.int64],
-    images_count: int,
-    interruption: Interruption,
-    console: Console,
+    settings: RunSettings, slo: Slo, images_count: int, interruption: Interruption, console: Console
 ) -> RunResult:
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with ProgressDisplay(console, settings) as progress:
-        faults = generate(settings, interruption, progress.tick)
-    rows = RowReader(settings.out / ROWS_FILE).poll()
-    measured = measure(rows, due_ns, warm_up_s=settings.warm_up_s, duration_s=settings.duration_s)
-    verdict = judge(measured, slo.objectives, generator_faults=faults)
-    return RunResult(settings, started_at, images_count, rows, slo.objectives, measured, verdict)
+        driven = drive(
+            settings.endpoint,
+            settings.load,
+            settings.out,
+            interruption=interruption,
+            processes=settings.processes,
+            on_tick=progress.tick,
+        )
+    return _judge(driven, settings, slo, started_at, images_count)
+
+
+def _judge(driven: Drive, settings: RunSettings, slo: Slo, started_at: str, images_count: int) -> RunResult:
+    load = settings.load
+    measured = measure(driven.recording, driven.due_ns, warm_up_s=load.warm_up_s, duration_s=load.duration_s)
+    verdict = judge(measured, slo.objectives, generator_faults=driven.faults)
+    return RunResult(settings, started_at, images_count, driven.recording, slo.objectives, measured, verdict)

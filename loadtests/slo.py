@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from loadtests.arrivals import Spacing
 from loadtests.errors import InvalidObjectivesError
-from loadtests.schedule import Arrivals
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -29,7 +29,7 @@ class LoadProfile(_Section):
     rate_rps: Positive
     duration_s: Positive
     warm_up_s: NotNegative
-    arrivals: Arrivals
+    arrivals: Spacing
 
 
 class Objectives(_Section):

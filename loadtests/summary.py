@@ -32,9 +32,25 @@ def _document(result: RunResult) -> dict[str, Any]:
 
 def _rates_rps(result: RunResult) -> dict[str, float]:
     measured = result.measured
-    return {"asked": result.settings.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
+    return {"asked": result.settings.load.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
 
 
 def _run(result: RunResult) -> dict[str, Any]:
-    settings = {name: value for name, value in vars(result.settings).items() if name not in ("out", "slo", "images")}
-    return {"started_at": result.started_at, "images_count": result.images_count, **settings}
+    settings, load = result.settings, result.settings.load
+    return {
+        "started_at": result.started_at,
+        "images_count": result.images_count,
+        "url": settings.endpoint.url,
+        "task": settings.endpoint.task,
+        "timeout_s": settings.endpoint.timeout_s,
+        "connections": settings.endpoint.connections,
+        "processes": settings.processes,
+        "rate_rps": load.rate_rps,
+        "duration_s": load.duration_s,
+        "warm_up_s": load.warm_up_s,
+        "arrivals": load.arrivals,
+        "shape": load.shape.text,
+        "trace": str(load.trace) if load.trace else None,
+        "closed_loop_users": load.users,
+        "seed": load.seed,
+    }

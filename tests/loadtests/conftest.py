@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from load_rows import RequestRow, recording
 
+from loadtests.arrivals import NS_PER_S
+from loadtests.endpoint import Endpoint
+from loadtests.load import Load
 from loadtests.measurements import NS_PER_MS, measure
-from loadtests.recorder import RequestRow
 from loadtests.result import RunResult
-from loadtests.schedule import NS_PER_S
 from loadtests.settings import RunSettings
 from loadtests.slo import Objectives
 from loadtests.verdict import judge
@@ -44,16 +46,14 @@ def make_rows() -> MakeRows:
 
 @pytest.fixture
 def make_result(tmp_path: Path) -> MakeResult:
-    settings = RunSettings(
-        url="host:8001", images=tmp_path, task="vessels", rate_rps=RATE_RPS, duration_s=DURATION_S, warm_up_s=WARM_UP_S,
-        arrivals="constant", seed=0, timeout_s=10, connections=4, out=tmp_path, slo=tmp_path / "slo.yaml",
-    )  # fmt: skip
+    load = Load((str(tmp_path),), RATE_RPS, DURATION_S, WARM_UP_S, arrivals="constant")
+    settings = RunSettings(Endpoint("host:8001", "vessels"), load, tmp_path, tmp_path / "slo.yaml")
 
     def make(rows: Sequence[RequestRow]) -> RunResult:
         due_ns = np.array([row.intended_ns for row in rows], dtype=np.int64)
-        measured = measure(rows, due_ns, warm_up_s=WARM_UP_S, duration_s=DURATION_S)
+        measured = measure(recording(rows), due_ns, warm_up_s=WARM_UP_S, duration_s=DURATION_S)
         verdict = judge(measured, OBJECTIVES)
-        return RunResult(settings, "2026-01-02T03:04:05+00:00", 3, rows, OBJECTIVES, measured, verdict)
+        return RunResult(settings, "2026-01-02T03:04:05+00:00", 3, recording(rows), OBJECTIVES, measured, verdict)
 
     return make
 

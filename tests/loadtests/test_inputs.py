@@ -20,7 +20,7 @@ def arguments(tmp_path: Path, images: Path) -> list[str]:
         ("--images={empty}", "holds no image"),
         ("--slo=/nowhere/slo.yaml", "cannot be read"),
         ("--out={file}", "cannot be written"),
-        ("--rate=1e6", "lower --rate"),
+        ("--rate=1e7", "lower --rate"),
         ("--rate=0.0001", "raise --rate"),
     ],
 )
@@ -57,13 +57,13 @@ def test_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) 
 
 def test_images_are_found_by_suffix_in_order(images: Path) -> None:
     (images / "notes.txt").touch()
-    assert [path.name for path in find_images(images)] == ["a.png", "b.JPG"]
+    assert [path.name for path in find_images([str(images)])] == ["a.png", "b.JPG"]
 
 
 def test_images_are_bounded(tmp_path: Path) -> None:
     for index in range(MAX_IMAGES + 3):
         (tmp_path / f"{index}.tiff").touch()
-    assert len(find_images(tmp_path)) == MAX_IMAGES
+    assert len(find_images([str(tmp_path)])) == MAX_IMAGES
 
 
 def test_a_payload_is_the_encoded_file(images: Path) -> None:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from loadtests.generator import LOCUSTFILE
+from loadtests.recorder import ROW, ROWS_FILE
 from loadtests.run import REPORTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
@@ -101,7 +102,7 @@ def test_timeouts_count_with_the_time_they_took(door: Door, start_server) -> Non
 def test_a_server_that_dies_is_a_missed_objective(door: Door, start_server) -> None:
     server = start_server()
     with door.started(server.url, "--duration-s=3") as process:
-        _wait_for_rows(door.out / "requests.jsonl", 15)
+        _wait_for_rows(door.out / ROWS_FILE, 15)
         server.end()
         output = process.communicate(timeout=20)[0]
     assert process.returncode == 1, output
@@ -114,7 +115,7 @@ def test_a_server_that_dies_is_a_missed_objective(door: Door, start_server) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_ends_soon_with_what_was_measured(door: Door, start_server, number: int) -> None:
     with door.started(start_server("--delay-s=0.2").url, "--duration-s=60") as process:
-        _wait_for_rows(door.out / "requests.jsonl", 15)
+        _wait_for_rows(door.out / ROWS_FILE, 15)
         signalled_s = time.monotonic()
         process.send_signal(number)
         output = process.communicate(timeout=20)[0]
@@ -127,7 +128,7 @@ def test_an_interrupted_run_ends_soon_with_what_was_measured(door: Door, start_s
 
 def test_a_killed_generator_makes_the_run_invalid(door: Door, start_server) -> None:
     with door.started(start_server().url, "--duration-s=60") as process:
-        _wait_for_rows(door.out / "requests.jsonl", 15)
+        _wait_for_rows(door.out / ROWS_FILE, 15)
         os.kill(_only_child(process.pid), signal.SIGKILL)
         process.communicate(timeout=20)
     assert process.returncode == 2
@@ -160,18 +161,24 @@ def test_a_misspelt_task_is_refused(door: Door, start_server) -> None:
 
 def test_the_locustfile_works_without_the_front_door(door: Door, start_server) -> None:
     door.out.mkdir()
-    flags = door.command(start_server().url, "--arrivals=constant")[4:]
+    flags = [
+        f"--url={start_server().url}",
+        f"--images={door.images}",
+        f"--out={door.out}",
+        "--rate=20",
+        "--duration-s=1",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", *flags],
+        [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", "--rate=20", "--duration-s=1", *flags],
         capture_output=True, text=True, timeout=45, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert (door.out / "requests.jsonl").stat().st_size > 0
+    assert (door.out / ROWS_FILE).stat().st_size > 0
 
 
 def _wait_for_rows(path: Path, count: int) -> None:
     deadline_s = time.monotonic() + 30
-    while not path.exists() or path.read_bytes().count(b"\n") < count:
+    while not path.exists() or path.stat().st_size < count * ROW.itemsize:
         assert time.monotonic() < deadline_s, "the generator wrote no rows"
         time.sleep(0.05)
 

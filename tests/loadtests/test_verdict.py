@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from load_rows import RequestRow, recording
 
 from loadtests.measurements import measure, quantiles_ms
-from loadtests.recorder import RequestRow
 from loadtests.slo import Objectives
 from loadtests.verdict import ObjectiveResult, Outcome, judge
 
@@ -77,7 +77,7 @@ def test_nothing_measured_is_invalid(make_rows, make_result, kept: int) -> None:
 def test_requests_that_were_never_sent_make_the_run_invalid(make_rows) -> None:
     rows: list[RequestRow] = make_rows()
     due_ns = np.array([row.intended_ns for row in rows])
-    verdict = judge(measure(rows[:-50], due_ns, warm_up_s=2, duration_s=20), GENEROUS)
+    verdict = judge(measure(recording(rows[:-50]), due_ns, warm_up_s=2, duration_s=20), GENEROUS)
     assert verdict.outcome is Outcome.INVALID
     assert "only 150 of the 200 requests" in verdict.invalid_reasons[0]
 
@@ -85,7 +85,7 @@ def test_requests_that_were_never_sent_make_the_run_invalid(make_rows) -> None:
 def test_a_fault_of_the_generator_makes_the_run_invalid(make_rows) -> None:
     rows = make_rows()
     due_ns = np.array([row.intended_ns for row in rows])
-    measured = measure(rows, due_ns, warm_up_s=2, duration_s=20)
+    measured = measure(recording(rows), due_ns, warm_up_s=2, duration_s=20)
     assert judge(measured, GENEROUS).outcome is Outcome.PASSED
     assert judge(measured, GENEROUS, generator_faults=["it crashed."]).outcome is Outcome.INVALID
 
