@@ -1,13 +1,15 @@
-"""Front door: `python -m loadtests [run] --url HOST:PORT --images DIR`. See `--help`."""
+"""Front door: `python -m loadtests [run|capacity|size|compare|soak] …`. See `--help` of each."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from loadtests.capacity.command import capacity
+from loadtests.capacity.size import size
 from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
 from loadtests.verdict import Outcome
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run, "capacity": capacity, "size": size}
 DEFAULT_COMMAND = "run"
 
 

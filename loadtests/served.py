@@ -78,9 +78,7 @@ def serve(
         _end(process)
 
 
-def _command(
-    repository: Path, folder: Path, endpoint_file: Path, profile: str, instances: int | None
-) -> list[str]:
+def _command(repository: Path, folder: Path, endpoint_file: Path, profile: str, instances: int | None) -> list[str]:
     words = {
         "repository": repository,
         "profile": profile,
@@ -111,9 +109,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _await(
-    process: "subprocess.Popen[bytes]", endpoint_file: Path, log: Path, interrupted: Callable[[], bool]
-) -> None:
+def _await(process: "subprocess.Popen[bytes]", endpoint_file: Path, log: Path, interrupted: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while not endpoint_file.exists():
         if interrupted():

@@ -28,7 +28,7 @@ def paired_ratio(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95, seed: 
     drawn = np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
     low_share, high_share = _widened_shares(count, confidence)
     low, high = np.quantile(_trimmed_mean(differences[drawn]), (low_share, high_share))
-    return Interval(math.exp(_trimmed_mean(differences)), math.exp(low), math.exp(high))
+    return Interval(math.exp(float(_trimmed_mean(differences))), math.exp(low), math.exp(high))
 
 
 def _trimmed_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -54,4 +54,4 @@ def _student_quantile(share: float, freedom: int) -> float:
         (5 * x**5 + 16 * x**3 + 3 * x) / 96,
         (3 * x**7 + 19 * x**5 + 17 * x**3 - 15 * x) / 384,
     )
-    return x + sum(term / freedom ** (power + 1) for power, term in enumerate(terms))
+    return x + math.fsum(term / freedom ** (power + 1) for power, term in enumerate(terms))
