@@ -5,11 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 
 from loadtests.capacity.command import capacity
 from loadtests.capacity.size import size
+from loadtests.compare.command import compare
 from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
+from loadtests.soak.command import soak
 from loadtests.verdict import Outcome
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run, "capacity": capacity, "size": size}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "capacity": capacity,
+    "size": size,
+    "compare": compare,
+    "soak": soak,
+}
 DEFAULT_COMMAND = "run"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtests.drive import Drive, Driver, Endpoint, Interruption, Load
-from loadtests.flags import add_endpoint_arguments, not_negative, positive
+from loadtests.flags import add_endpoint_arguments, endpoint_from, not_negative, positive
 from loadtests.images import find_images
 from loadtests.run import require_ready
 from loadtests.served import Served, serve
@@ -40,6 +40,11 @@ def load_of(options: argparse.Namespace, profile: LoadProfile) -> Load:
         arrivals=options.arrivals or profile.arrivals,
         seed=options.seed,
     )
+
+
+def endpoint_at(options: argparse.Namespace, served: Served) -> Endpoint:
+    """The endpoint of the flags at that server."""
+    return endpoint_from(argparse.Namespace(**{**vars(options), "url": served.url}))
 
 
 @dataclass(frozen=True)

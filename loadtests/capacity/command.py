@@ -9,14 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.asking import Asker, Release, add_question_arguments, load_of, running, share
+from loadtests.asking import Asker, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.capacity.document import capacity_text
 from loadtests.capacity.measure import load_at_target, search_all
 from loadtests.capacity.search import Plan
 from loadtests.capacity.terminal import print_searches, print_trial
 from loadtests.capacity.verdict import verdict_of
 from loadtests.drive import Driver, Interruption, Load, drive
-from loadtests.flags import at_least_one, endpoint_from, positive
+from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged, judged
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
@@ -37,7 +37,7 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     load = load_of(options, slo.load)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        asker = Asker(driver, replace(endpoint_from(options), url=servers[0].url), options.out, interruption)
+        asker = Asker(driver, endpoint_at(options, servers[0]), options.out, interruption)
         asker.require_ready(servers)
         outcome = _measure(options, slo, load, servers, asker)
     return outcome.exit_code

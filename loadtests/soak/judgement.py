@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.estimates.trend import Trend, trend
+from loadtests.verdict import Outcome, Verdict
 
 SIGNIFICANCE = 0.01
 # Of the allowed rise, what the second half must promise by itself.
@@ -79,3 +80,37 @@ def find_trends(series: Sequence[Series]) -> tuple[Finding, ...]:
 def _finding(series: Series) -> Finding:
     found = trend(series.times_s, series.values)
     return Finding(series.watched, found, series.watched.allowed(found.level) if found else series.watched.rise)
+
+
+@dataclass(frozen=True)
+class SoakVerdict:
+    """The outcome of a soak and the sentences behind it: what rises or missed, or why it cannot be trusted."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+def judge_soak(load: Verdict, findings: Sequence[Finding]) -> SoakVerdict:
+    """Missed when an objective or a series is; invalid when the load was, or when a series is too short to tell."""
+    rising = tuple(_rise(finding) for finding in findings if finding.rising)
+    missed = tuple(f"{result.name} missed its objective." for result in load.results if not result.met)
+    short = tuple(
+        f"{finding.watched.name}: too few samples to tell a trend; soak longer."
+        for finding in findings
+        if not finding.trend
+    )
+    invalid = (*load.invalid_reasons, *short)
+    if invalid:
+        return SoakVerdict(Outcome.INVALID, (*invalid, *rising))
+    return SoakVerdict(Outcome.MISSED if rising or missed else Outcome.PASSED, (*rising, *missed))
+
+
+def _rise(finding: Finding) -> str:
+    found, watched = finding.trend, finding.watched
+    if found is None:  # pragma: no cover - only what rises gets here
+        return ""
+    unit = f" {watched.unit}" if watched.unit else ""
+    return (
+        f"{watched.name} rises: {found.rise:+.3g}{unit} over the soak, {found.slope_per_s * 3600:+.3g}{unit} an hour, "
+        f"allowed {finding.allowed_rise:.3g}{unit}."
+    )
