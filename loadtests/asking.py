@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadtests.drive import Drive, Driver, Endpoint, Interruption, Load
+from loadtests.errors import ServerNotReadyError
 from loadtests.flags import add_endpoint_arguments, endpoint_from, not_negative, positive
 from loadtests.images import find_images
 from loadtests.run import require_ready
@@ -101,6 +102,14 @@ class Asker:
         """Return when all are ready and know the task. Raises ServerNotReadyError."""
         for served in servers:
             require_ready(replace(self._endpoint, url=served.url))
+
+    def is_ready(self, served: Served) -> bool:
+        """Whether it still is."""
+        try:
+            self.require_ready([served])
+        except ServerNotReadyError:
+            return False
+        return True
 
     def ask(self, served: Served, load: Load, on_tick: Callable[[], None] = lambda: None) -> Drive | None:
         """What came of the load; None when a signal cut it short."""

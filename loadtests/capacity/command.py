@@ -47,7 +47,9 @@ def _measure(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     console = Console()
     plan = _plan(options, slo)
     try_rate = _rate_trier(options, slo, load, asker)
-    searches = search_all(servers, plan, try_rate, lambda search: print_trial(console, search))
+    searches = search_all(
+        servers, plan, try_rate, is_ready=asker.is_ready, on_trial=lambda search: print_trial(console, search)
+    )
     for search in searches:
         load_at_target(search, options.utilisation, try_rate)
     conditions = _conditions(options, slo, load)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from loadtests.capacity.search import Found, Plan, Trial, next_rate
+from loadtests.capacity.search import Found, Limit, Plan, Trial, next_rate
 from loadtests.judged import Judged
 from loadtests.served import Served
 from loadtests.verdict import Outcome
@@ -52,9 +52,17 @@ class Search:
 
 
 def search_all(
-    endpoints: Sequence[Served], plan: Plan, try_rate: TryRate, on_trial: Callable[[Search], None] = lambda _: None
+    endpoints: Sequence[Served],
+    plan: Plan,
+    try_rate: TryRate,
+    *,
+    is_ready: Callable[[Served], bool] = lambda _: True,
+    on_trial: Callable[[Search], None] = lambda _: None,
 ) -> list[Search]:
-    """A search for every endpoint, one trial each in turns, until all are found or a trial is interrupted."""
+    """A search for every endpoint, one trial each in turns, until all are found or a trial is interrupted.
+
+    `is_ready` is asked when not one request of a trial was answered: a server that is gone has no capacity to search.
+    """
     searches = [Search(served) for served in endpoints]
     while under_way := [search for search in searches if search.found is None]:
         for search in under_way:
@@ -67,7 +75,14 @@ def search_all(
                 return searches
             search.trials.append(record_of(step, judged))
             on_trial(search)
+            if search.trials[-1].error_ratio == 1 and not is_ready(search.served):
+                search.found = _lost(search.trials)
     return searches
+
+
+def _lost(trials: Sequence[TrialRecord]) -> Found:
+    met = [trial.rate_rps for trial in trials if trial.outcome is Outcome.PASSED]
+    return Found(Limit.LOST, None, max(met, default=0.0))
 
 
 def load_at_target(search: Search, utilisation: float, try_rate: TryRate) -> None:
@@ -97,10 +112,11 @@ def record_of(rate_rps: float, judged: Judged) -> TrialRecord:
 
 def _reasons(judged: Judged) -> tuple[str, ...]:
     missed = [result for result in judged.verdict.results if not result.met]
-    return judged.verdict.invalid_reasons or tuple(
+    sentences = tuple(
         f"{result.name} {math.nan if result.measured is None else result.measured:.4g}, limit {result.limit:g}"
         for result in missed
     )
+    return judged.verdict.invalid_reasons or (*sentences, *tuple(judged.measured.errors_by_message)[:1])
 
 
 def _as_trial(record: TrialRecord) -> Trial:

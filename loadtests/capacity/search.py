@@ -27,6 +27,7 @@ class Limit(StrEnum):
     FLOOR = "floor"
     GENERATOR = "generator"
     TRIALS = "trials"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ _WHY_NONE = {
     Limit.CEILING: "every rate up to --ceiling-rps met the objectives: raise it.",
     Limit.FLOOR: "no rate met the objectives: try `loadtests run` at a low --rate to see why.",
     Limit.GENERATOR: "the generator could not keep up before the server gave in: give it cores of its own.",
+    Limit.LOST: "the server ended under load; its own log says why.",
     Limit.TRIALS: "the trials were used up before one met and one missed the objectives: raise --max-trials.",
 }
 _BY_LIMIT = {
     Limit.SERVER: Outcome.PASSED,
     Limit.CEILING: Outcome.PASSED,
     Limit.FLOOR: Outcome.MISSED,
+    Limit.LOST: Outcome.MISSED,
     Limit.GENERATOR: Outcome.INVALID,
 }
 

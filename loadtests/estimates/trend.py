@@ -88,10 +88,19 @@ def _pairs_variance(counts: NDArray[np.int64]) -> float:
 def _inflation(residuals: NDArray[np.float64]) -> float:
     """Hamed and Rao's n/n*, never under 1: resemblance may only make the test more careful."""
     count = len(residuals)
-    ranks = residuals.argsort().argsort().astype(np.float64)
-    ranks -= ranks.mean()
+    ranks = _centred_ranks(residuals)
+    if not ranks.any():
+        return 1.0
     lags = np.arange(1, count - 2)
     resemblance = np.array([ranks[lag:] @ ranks[:-lag] for lag in lags]) / (ranks @ ranks)
     resemblance[np.abs(resemblance) < SIGNIFICANT_LAG / math.sqrt(count)] = 0.0
     weights = (count - lags) * (count - lags - 1.0) * (count - lags - 2.0)
     return max(1.0, 1 + 2 / (count * (count - 1) * (count - 2)) * float(weights @ resemblance))
+
+
+def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks about 0, equal values sharing theirs; what differs by rounding alone is equal."""
+    grain = 1e-9 * max(1.0, float(np.abs(values).max()))
+    _, place, counts = np.unique(np.round(values / grain), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts + 1) / 2)[place]
+    return np.asarray(ranks - ranks.mean())
