@@ -1,19 +1,26 @@
 """What `capacity`, `compare` and `soak` have in common: their flags, the servers they ask, how one load is driven."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadtests.drive import Drive, Driver, Endpoint, Interruption, Load
+from fovea_client import FoveaError
+
+from loadtests.correctness import SAMPLES_FILE, read_samples
+from loadtests.drawing import resolve_images
+from loadtests.drive import Driver, Endpoint, Interruption, Load
 from loadtests.errors import ServerNotReadyError
 from loadtests.flags import add_endpoint_arguments, endpoint_from, not_negative, positive
-from loadtests.images import find_images
-from loadtests.run import require_ready
+from loadtests.images import image_set
+from loadtests.judged import Judged, judged
+from loadtests.rehearsal import rehearse
+from loadtests.run import DRAWN, require_ready
 from loadtests.served import Served, serve
 from loadtests.settings import DEFAULT_SLO
-from loadtests.slo import LoadProfile
+from loadtests.slo import LoadProfile, Slo
 
 
 def add_question_arguments(parser: argparse.ArgumentParser, *, out: str) -> None:
@@ -22,7 +29,7 @@ def add_question_arguments(parser: argparse.ArgumentParser, *, out: str) -> None
     parser.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help="reports (default: %(default)s)")
     load = parser.add_argument_group("load")
     load.add_argument(
-        "--images", action="append", metavar="DIR", help="folder of encoded images to send; may be given several times"
+        "--images", action="append", metavar="DIR", help="images to send, as `loadtests run` takes them; several times"
     )
     load.add_argument("--warm-up-s", type=not_negative, metavar="S", help="time before each piece that is not judged")
     load.add_argument("--arrivals", choices=("poisson", "constant"), help="random or evenly spaced arrivals")
@@ -32,9 +39,10 @@ def add_question_arguments(parser: argparse.ArgumentParser, *, out: str) -> None
 
 def load_of(options: argparse.Namespace, profile: LoadProfile) -> Load:
     """The load of the flags at the objectives' own rate and duration. Raises NoImagesError when nothing can be sent."""
-    find_images(options.images or ())
+    images = resolve_images(options.images or (), options.task, DRAWN)
+    image_set(images)
     return Load(
-        images=tuple(options.images),
+        images=images,
         rate_rps=profile.rate_rps,
         duration_s=profile.duration_s,
         warm_up_s=profile.warm_up_s if options.warm_up_s is None else options.warm_up_s,
@@ -82,14 +90,15 @@ def running(wanted: Sequence[Served | Release], out: Path, interruption: Interru
 
 
 class Asker:
-    """Drives loads at servers, each in a folder of its own below `out` that the next one replaces."""
+    """Drives loads at servers and judges them; each server has a folder below `out` that its next load replaces."""
 
     def __init__(
-        self, driver: Driver, endpoint: Endpoint, out: Path, interruption: Interruption, processes: int = 1
+        self, driver: Driver, endpoint: Endpoint, slo: Slo, out: Path, interruption: Interruption, processes: int = 1
     ) -> None:
         self._driver = driver
         self._endpoint = endpoint
-        self._folder = out / "generator"
+        self._slo = slo
+        self._out = out
         self._interruption = interruption
         self._processes = processes
 
@@ -98,35 +107,54 @@ class Asker:
         """Whether a signal asks for the end."""
         return bool(self._interruption.signal_name)
 
-    def require_ready(self, servers: Sequence[Served]) -> None:
-        """Return when all are ready and know the task. Raises ServerNotReadyError."""
+    def rehearse(self, servers: Sequence[Served], load: Load) -> None:
+        """Note what each server answers before it is under load, for answers to be held to.
+
+        Raises ServerNotReadyError, also for a server that is not ready or does not know the task.
+        """
         for served in servers:
-            require_ready(replace(self._endpoint, url=served.url))
+            require_ready(self._at(served))
+            folder = self._folder(served)
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                rehearse(self._at(served), load, self._slo.correctness, folder, source=None, stop=self._interruption)
+            except FoveaError as error:
+                raise ServerNotReadyError(f"nothing to measure: {error}.") from None
 
     def is_ready(self, served: Served) -> bool:
         """Whether it still is."""
         try:
-            self.require_ready([served])
+            require_ready(self._at(served))
         except ServerNotReadyError:
             return False
         return True
 
-    def ask(self, served: Served, load: Load, on_tick: Callable[[], None] = lambda: None) -> Drive | None:
+    def ask(self, served: Served, load: Load) -> Judged | None:
         """What came of the load; None when a signal cut it short."""
-        driven = None if self.interrupted else self.ask_anyway(served, load, on_tick)
-        return None if self.interrupted else driven
+        answer = None if self.interrupted else self.ask_anyway(served, load)
+        return None if self.interrupted else answer
 
-    def ask_anyway(self, served: Served, load: Load, on_tick: Callable[[], None] = lambda: None) -> Drive:
+    def ask_anyway(self, served: Served, load: Load, on_tick: Callable[[], None] = lambda: None) -> Judged:
         """What came of the load, cut short or not."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return self._driver(
-            replace(self._endpoint, url=served.url),
+        folder = self._folder(served)
+        folder.mkdir(parents=True, exist_ok=True)
+        # The generator appends to it.
+        (folder / SAMPLES_FILE).unlink(missing_ok=True)
+        driven = self._driver(
+            self._at(served),
             load,
-            self._folder,
+            folder,
             interruption=self._interruption,
             processes=self._processes,
             on_tick=on_tick,
         )
+        return judged(driven, self._slo, read_samples(folder))
+
+    def _at(self, served: Served) -> Endpoint:
+        return replace(self._endpoint, url=served.url)
+
+    def _folder(self, served: Served) -> Path:
+        return self._out / "generator" / re.sub(r"[^\w.-]+", "-", served.url)
 
 
 def share(text: str) -> float:

@@ -6,6 +6,7 @@
     ├── InvalidCapacityError    a capacity.json cannot be read, or is of another version
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
+    ├── NoExpectationError      what answers shall be compared with cannot be read
     ├── OutputNotWritableError  the reports could not be written
     └── ServerNotReadyError     the server or the model does not answer that it is ready
 
@@ -35,6 +36,10 @@ class InvalidScheduleError(LoadTestError):
 
 class NoImagesError(LoadTestError):
     """There is no image to send."""
+
+
+class NoExpectationError(LoadTestError):
+    """There is nothing to compare answers with where the caller said there is."""
 
 
 class OutputNotWritableError(LoadTestError):

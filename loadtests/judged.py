@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from loadtests.correctness import NO_SAMPLES, Samples
 from loadtests.drive import Drive
-from loadtests.measurements import Measurements, measure
-from loadtests.slo import Objectives
+from loadtests.measurements import Measurements, measure_drive
+from loadtests.slo import Slo
 from loadtests.verdict import Verdict, judge
 
 
@@ -17,8 +18,12 @@ class Judged:
     verdict: Verdict
 
 
-def judged(driven: Drive, objectives: Objectives) -> Judged:
-    """The figures of a drive after its warm-up, against the objectives."""
-    load = driven.load
-    measured = measure(driven.recording, driven.due_ns, warm_up_s=load.warm_up_s, duration_s=load.duration_s)
+def judged(driven: Drive, slo: Slo, samples: Samples = NO_SAMPLES) -> Judged:
+    """The figures of a drive after its warm-up, against the objectives; correctness only where something was compared,
+    which in a short piece need not be.
+    """
+    measured = measure_drive(driven, slo, samples)
+    objectives = slo.objectives
+    if not measured.compared:
+        objectives = objectives.model_copy(update={"correct_ratio": None})
     return Judged(driven, measured, judge(measured, objectives, generator_faults=driven.faults))

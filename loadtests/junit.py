@@ -39,7 +39,8 @@ def _suite_attributes(result: RunResult, cases: list[ElementTree.Element]) -> di
 
 def _objective_case(result: RunResult, objective: ObjectiveResult) -> ElementTree.Element:
     case = _case(result, objective.name)
-    sentence = f"{objective.name}: {_figure(objective.measured)}, must be {SIGNS[objective.bound]} {objective.limit:g}"
+    figure = "not measured" if objective.measured is None else f"{objective.measured:.4g}"
+    sentence = f"{objective.name}: {figure}, must be {SIGNS[objective.bound]} {objective.limit:g}"
     if result.verdict.outcome is Outcome.INVALID:
         ElementTree.SubElement(case, "skipped", message=f"the run is invalid; {sentence}")
     elif not objective.met:
@@ -58,7 +59,3 @@ def _validity_case(result: RunResult) -> ElementTree.Element:
 
 def _case(result: RunResult, name: str) -> ElementTree.Element:
     return ElementTree.Element("testcase", classname=f"loadtests.{result.settings.endpoint.task}", name=name)
-
-
-def _figure(measured: float | None) -> str:
-    return "not measured" if measured is None else f"{measured:.4g}"

@@ -20,15 +20,16 @@ from typing import Any
 import gevent
 import grpc.experimental.gevent as grpc_gevent
 from fovea_client import FoveaError
-from fovea_client.requests import InferRequest
+from fovea_client.requests import ConfigRequest, InferRequest
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopUser
 
-from loadtests.answers import IMAGE_INPUT, OUTPUTS, fault_in
+from loadtests.answers import IMAGE_INPUT
+from loadtests.correctness import Checker
 from loadtests.flags import add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
 from loadtests.generator import GENERATOR_FILE
-from loadtests.images import choose_images, find_images, read_payload
+from loadtests.images import image_set, read_payload
 from loadtests.open_loop import OpenLoop
 from loadtests.recorder import Recorder
 
@@ -77,11 +78,15 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
             transport.close()
 
     def _connect(self, count: int) -> None:
-        paths = find_images(self.load.images)
-        payloads = [read_payload(path) for path in paths]
-        self.images = choose_images(paths, count, self.load.seed).tolist()
-        self.requests = [InferRequest(self.endpoint.task, {IMAGE_INPUT: each}, OUTPUTS) for each in payloads]
+        images = image_set(self.load.images)
+        self.images = images.sequence(count, self.load.seed).tolist()
         self.transports = [self.endpoint.connect() for _ in range(self.endpoint.connections)]
+        config = self.transports[0].send(ConfigRequest(self.endpoint.task), timeout_s=self.endpoint.timeout_s)
+        self.checker = Checker.of(config, self.out)
+        self.requests = [
+            InferRequest(self.endpoint.task, {IMAGE_INPUT: read_payload(path)}, self.checker.outputs)
+            for path in images.paths
+        ]
 
     def _ask(self, index: int) -> str | None:
         transport = self.transports[index % len(self.transports)]
@@ -92,7 +97,7 @@ class OpenLoopUser(locust.User):  # type: ignore[misc]
         # A defect of the generator must show in the report, not vanish with its greenlet.
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {error}"
-        return fault_in(answer.outputs)
+        return self.checker.fault_in(index, self.images[index], answer.outputs)
 
     def _finish(self, recorder: Recorder, index: int, times_ns: tuple[int, int, int], error: str | None) -> None:
         recorder.append(index, times_ns, self.images[index], error)

@@ -10,14 +10,19 @@ from fovea_client import FoveaError
 from fovea_client.requests import ConfigRequest, ReadyRequest
 from rich.console import Console
 
-from loadtests.drive import Drive, Endpoint, drive
+from loadtests.correctness import SAMPLES_FILE, read_samples
+from loadtests.drawing import resolve_images
+from loadtests.drive import Endpoint, drive
 from loadtests.errors import OutputNotWritableError, ServerNotReadyError
+from loadtests.expected import EXPECTED_FILE
 from loadtests.generator import GENERATOR_FILE, LOG_FILE
-from loadtests.images import find_images
+from loadtests.images import image_set
 from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
-from loadtests.measurements import measure
+from loadtests.measurements import measure_drive
+from loadtests.prometheus import push
 from loadtests.recorder import ERRORS_FILE, ROWS_FILE
+from loadtests.rehearsal import rehearse
 from loadtests.report import report_html
 from loadtests.result import RunResult
 from loadtests.settings import RunSettings, add_run_arguments, settings_from
@@ -27,6 +32,10 @@ from loadtests.terminal import ProgressDisplay, print_result
 from loadtests.verdict import Outcome, judge
 
 READY_TIMEOUT_S = 3.0
+# Each request and each comparison.
+TRACES = (ROWS_FILE, ERRORS_FILE, SAMPLES_FILE, EXPECTED_FILE)
+# Pictures that `--images synthetic:…` draws, once.
+DRAWN = Path("build/data/loadtest")
 # The order of writing: what a machine reads first, what takes longest last.
 REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, "report.html": report_html}
 
@@ -35,18 +44,20 @@ def run(arguments: Sequence[str]) -> int:
     """Run once and return the exit code: 0 every objective met, 1 one missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
     prepare_output(options.out)
-    slo = read_slo(options.slo)
+    slo = read_slo(options.slo, options.task)
+    options.images = resolve_images(options.images or (), options.task, DRAWN)
     settings = settings_from(options, slo.load)
-    images_count = len(find_images(settings.load.images))
+    image_set(settings.load.images)
     # Refused here, before a server is asked.
     settings.load.due_ns()
     require_ready(settings.endpoint)
     console = Console()
     interruption = Interruption()
     with interruption.listen():
-        result = _drive(settings, slo, images_count, interruption, console)
+        result = _drive(settings, slo, options.expected, interruption, console)
         write_reports(result)
-        print_result(console, result)
+        failed_push = push(result, options.push_gateway) if options.push_gateway else None
+        print_result(console, result, failed_push)
     return result.verdict.outcome.exit_code
 
 
@@ -57,7 +68,7 @@ def prepare_output(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (*REPORTS, ROWS_FILE, ERRORS_FILE, GENERATOR_FILE, LOG_FILE):
+        for name in (*REPORTS, *TRACES, GENERATOR_FILE, LOG_FILE):
             (folder / name).unlink(missing_ok=True)
         (folder / ROWS_FILE).touch()
     except OSError as error:
@@ -97,30 +108,41 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when "
         f"one is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals "
         "that are not given come from the file of objectives. "
-        f"Writes {', '.join((*REPORTS, ROWS_FILE, ERRORS_FILE))} below --out.",
+        f"Writes {', '.join((*REPORTS, *TRACES))} below --out.",
     )
     add_run_arguments(parser)
+    parser.add_argument(
+        "--expected",
+        type=Path,
+        metavar="PATH",
+        help="folder of masks, or labels.json, that sampled answers are compared with; without it with what the server "
+        "answered before the load",
+    )
+    parser.add_argument("--push-gateway", metavar="URL", help="Prometheus Pushgateway that gets the figures as well")
     return parser
 
 
 def _drive(
-    settings: RunSettings, slo: Slo, images_count: int, interruption: Interruption, console: Console
+    settings: RunSettings, slo: Slo, expected: Path | None, interruption: Interruption, console: Console
 ) -> RunResult:
+    endpoint, load, out = settings.endpoint, settings.load, settings.out
+    with console.status("asking once for what answers are compared with"):
+        compared_with = _rehearse(settings, slo, expected, interruption)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with ProgressDisplay(console, settings) as progress:
         driven = drive(
-            settings.endpoint,
-            settings.load,
-            settings.out,
-            interruption=interruption,
-            processes=settings.processes,
-            on_tick=progress.tick,
+            endpoint, load, out, interruption=interruption, processes=settings.processes, on_tick=progress.tick
         )
-    return _judge(driven, settings, slo, started_at, images_count)
-
-
-def _judge(driven: Drive, settings: RunSettings, slo: Slo, started_at: str, images_count: int) -> RunResult:
-    load = settings.load
-    measured = measure(driven.recording, driven.due_ns, warm_up_s=load.warm_up_s, duration_s=load.duration_s)
+    measured = measure_drive(driven, slo, read_samples(out))
     verdict = judge(measured, slo.objectives, generator_faults=driven.faults)
-    return RunResult(settings, started_at, images_count, driven.recording, slo.objectives, measured, verdict)
+    images_count = len(image_set(load.images).paths)
+    return RunResult(settings, started_at, images_count, driven, slo, measured, verdict, compared_with)
+
+
+def _rehearse(settings: RunSettings, slo: Slo, expected: Path | None, interruption: Interruption) -> str:
+    try:
+        return rehearse(
+            settings.endpoint, settings.load, slo.correctness, settings.out, source=expected, stop=interruption
+        )
+    except FoveaError as error:
+        raise ServerNotReadyError(f"nothing to measure: {error}.") from None

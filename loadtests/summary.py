@@ -5,6 +5,7 @@ from typing import Any
 
 from loadtests.measurements import QUANTILE_METHOD
 from loadtests.result import RunResult
+from loadtests.where_time_went import rest_ms
 
 
 def summary_text(result: RunResult) -> str:
@@ -21,9 +22,12 @@ def _document(result: RunResult) -> dict[str, Any]:
         "objectives": [{**vars(objective), "met": objective.met} for objective in result.verdict.results],
         "latency_ms": dict(measured.latency_ms),
         "generator_lag_ms": dict(measured.lag_ms),
+        "generator_cpu_ratio": measured.generator_cpu_ratio,
         "quantile_method": QUANTILE_METHOD,
         "counts": {name: getattr(measured, name) for name in ("planned", "measured", "errors", "warm_up")},
         "rates_rps": _rates_rps(result),
+        "correctness": _correctness(result),
+        "server": _server(result),
         "errors_by_message": dict(measured.errors_by_message),
         "remarks": list(result.remarks()),
         "run": _run(result),
@@ -33,6 +37,30 @@ def _document(result: RunResult) -> dict[str, Any]:
 def _rates_rps(result: RunResult) -> dict[str, float]:
     measured = result.measured
     return {"asked": result.settings.load.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
+
+
+def _correctness(result: RunResult) -> dict[str, Any]:
+    measured = result.measured
+    return {
+        "compared": measured.compared,
+        "compared_with": result.compared_with,
+        "agreement_limit": result.slo.correctness.agreement,
+        "correct_ratio": measured.correct_ratio,
+        "least_agreement": measured.least_agreement,
+    }
+
+
+def _server(result: RunResult) -> dict[str, Any] | None:
+    """Means in microseconds, as Triton counts them; what the client saw beyond, in milliseconds."""
+    server = result.driven.server
+    if server is None:
+        return None
+    return {
+        "task": vars(server.task),
+        "models": {name: vars(phases) for name, phases in server.models.items()},
+        "client_mean_ms": result.measured.right_mean_ms,
+        "network_and_client_ms": rest_ms(result),
+    }
 
 
 def _run(result: RunResult) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from loadtests.recorder import RIGHT, RowReader
 from loadtests.result import RunResult
 from loadtests.settings import RunSettings
 from loadtests.verdict import Outcome
+from loadtests.where_time_went import phases_sentence
 
 LINE_PERIOD_S = 5.0
 COLOURS = {Outcome.PASSED: "green", Outcome.MISSED: "red", Outcome.INVALID: "yellow"}
@@ -57,11 +58,12 @@ def _progress_text(latency: Histogram, failed: int) -> str:
     return f"{latency.count} answers, {failed} failed, p95 {p95_ns / NS_PER_MS:.0f} ms"
 
 
-def print_result(console: Console, result: RunResult) -> None:
-    """The table of objectives, the reasons of an invalid run and where the reports are."""
+def print_result(console: Console, result: RunResult, failed_push: str | None = None) -> None:
+    """The table of objectives, why a run is invalid, where the server's time went, and where the reports are."""
     outcome = result.verdict.outcome
     console.print(_table(result))
-    for sentence in (*result.verdict.invalid_reasons, *result.remarks()):
+    sentences = (*result.verdict.invalid_reasons, *result.remarks(), phases_sentence(result), failed_push)
+    for sentence in filter(None, sentences):
         console.print(sentence, markup=False, soft_wrap=True)
     for message, count in result.measured.errors_by_message.items():
         console.print(f"{count} x {message}", markup=False, soft_wrap=True)

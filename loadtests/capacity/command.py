@@ -17,7 +17,7 @@ from loadtests.capacity.terminal import print_searches, print_trial
 from loadtests.capacity.verdict import verdict_of
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
-from loadtests.judged import Judged, judged
+from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.served import Served
@@ -33,12 +33,12 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Search and return the exit code: 0 found and enough, 1 not enough, 2 not found. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
     prepare_folder(options.out, [CAPACITY_FILE])
-    slo = read_slo(options.slo)
+    slo = read_slo(options.slo, options.task)
     load = load_of(options, slo.load)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        asker = Asker(driver, endpoint_at(options, servers[0]), options.out, interruption)
-        asker.require_ready(servers)
+        asker = Asker(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        asker.rehearse(servers, load)
         outcome = _measure(options, slo, load, servers, asker)
     return outcome.exit_code
 
@@ -46,7 +46,7 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
 def _measure(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequence[Served], asker: Asker) -> Outcome:
     console = Console()
     plan = _plan(options, slo)
-    try_rate = _rate_trier(options, slo, load, asker)
+    try_rate = _rate_trier(options, load, asker)
     searches = search_all(
         servers, plan, try_rate, is_ready=asker.is_ready, on_trial=lambda search: print_trial(console, search)
     )
@@ -59,14 +59,11 @@ def _measure(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     return verdict.outcome
 
 
-def _rate_trier(
-    options: argparse.Namespace, slo: Slo, load: Load, asker: Asker
-) -> Callable[[Served, float, int], Judged | None]:
+def _rate_trier(options: argparse.Namespace, load: Load, asker: Asker) -> Callable[[Served, float, int], Judged | None]:
     def try_rate(served: Served, rate_rps: float, number: int) -> Judged | None:
         # As many requests as a high quantile needs, however slow the server; a seed of its own, or luck would repeat.
         duration_s = max(options.trial_s or load.duration_s, options.trial_requests / rate_rps)
-        driven = asker.ask(served, replace(load, rate_rps=rate_rps, duration_s=duration_s, seed=load.seed + number))
-        return None if driven is None else judged(driven, slo.objectives)
+        return asker.ask(served, replace(load, rate_rps=rate_rps, duration_s=duration_s, seed=load.seed + number))
 
     return try_rate
 

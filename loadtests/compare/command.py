@@ -18,7 +18,7 @@ from loadtests.compare.terminal import print_comparison, print_pair
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.errors import InvalidScheduleError
 from loadtests.flags import positive
-from loadtests.judged import Judged, judged
+from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.measurements import QUANTILES
 from loadtests.output import prepare_folder, write_whole
@@ -34,12 +34,12 @@ def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Compare and return the exit code: 0 not slower, 1 slower or failing, 2 undecided. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
     prepare_folder(options.out, [COMPARISON_FILE])
-    slo = read_slo(options.slo)
+    slo = read_slo(options.slo, options.task)
     load = _slice_load(options, slo)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        asker = Asker(driver, endpoint_at(options, servers[0]), options.out, interruption)
-        asker.require_ready(servers)
+        asker = Asker(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        asker.rehearse(servers, load)
         return _compare(options, slo, load, servers, asker)
 
 
@@ -50,7 +50,7 @@ def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
         options.pairs,
         max(options.pairs, options.max_pairs),
         gate,
-        _slice_trier(dict(zip(SIDES, servers, strict=True)), slo, load, asker),
+        _slice_trier(dict(zip(SIDES, servers, strict=True)), load, asker),
         seed=options.seed,
         on_pair=lambda pairs: print_pair(console, pairs, gate),
     )
@@ -60,11 +60,10 @@ def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     return comparison.answer.outcome.exit_code
 
 
-def _slice_trier(servers: dict[str, Served], slo: Slo, load: Load, asker: Asker) -> TrySlice:
+def _slice_trier(servers: dict[str, Served], load: Load, asker: Asker) -> TrySlice:
     def try_slice(side: str, number: int) -> Judged | None:
         # The same schedule and images for both of a pair: what is left of their difference is the endpoints'.
-        driven = asker.ask(servers[side], replace(load, seed=load.seed + number))
-        return None if driven is None else judged(driven, slo.objectives)
+        return asker.ask(servers[side], replace(load, seed=load.seed + number))
 
     return try_slice
 

@@ -12,11 +12,10 @@ from rich.console import Console
 from loadtests.asking import Asker, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
-from loadtests.judged import judged
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.served import Served
-from loadtests.slo import Slo, read_slo
+from loadtests.slo import read_slo
 from loadtests.soak.document import soak_text
 from loadtests.soak.drift import latency_series
 from loadtests.soak.judgement import WATCHED, find_trends, judge_soak
@@ -30,18 +29,18 @@ def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Soak and return the exit code: 0 steady, 1 rising or objectives missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
     prepare_folder(options.out, [SOAK_FILE])
-    slo = read_slo(options.slo)
+    slo = read_slo(options.slo, options.task)
     load = replace(
         load_of(options, slo.load), duration_s=options.duration_s, rate_rps=options.rate_rps or slo.load.rate_rps
     )
     interruption = Interruption()
     with interruption.listen(), running([_wanted(options)], options.out, interruption) as (served,):
-        asker = Asker(driver, endpoint_at(options, served), options.out, interruption, options.processes)
-        asker.require_ready([served])
-        return _soak(options, slo, load, served, asker)
+        asker = Asker(driver, endpoint_at(options, served), slo, options.out, interruption, options.processes)
+        asker.rehearse([served], load)
+        return _soak(options, load, served, asker)
 
 
-def _soak(options: argparse.Namespace, slo: Slo, load: Load, served: Served, asker: Asker) -> int:
+def _soak(options: argparse.Namespace, load: Load, served: Served, asker: Asker) -> int:
     console = Console()
     watcher = Watcher(served, options.task, options.sample_s)
     progress = Progress(console, load.span_s)
@@ -50,7 +49,7 @@ def _soak(options: argparse.Namespace, slo: Slo, load: Load, served: Served, ask
         watcher.tick()
         progress.tick()
 
-    run = judged(asker.ask_anyway(served, load, on_tick), slo.objectives)
+    run = asker.ask_anyway(served, load, on_tick)
     series = [*watcher.series(load.warm_up_s), *latency_series(run.driven.measured)]
     findings = find_trends(
         [replace(each, watched=options.allow.get(each.watched.name, each.watched)) for each in series]

@@ -85,6 +85,18 @@ def test_missed_objectives_exit_with_1_and_fail_in_junit(door: Door, start_serve
     assert door.summary()["errors_by_message"].keys() == {"wrong answer: 'mask' and 'probability' differ in shape"}
 
 
+def test_an_answer_that_load_changes_is_a_wrong_answer(door: Door, start_server) -> None:
+    """In the right form, and fast: only the comparison with what was answered before the load finds it."""
+    slo = GENEROUS.replace("error_ratio: 0.0", "correct_ratio: 1.0, error_ratio: 1.0")
+    door.slo.write_text(slo + "correctness: {sample_every: 2}\n", encoding="utf-8")
+    done = door.run(start_server("--wrong-after=12").url)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "correct_ratio" in door.failed_cases()
+    summary = door.summary()
+    assert 0 < summary["correctness"]["correct_ratio"] < 1
+    assert summary["errors_by_message"].keys() == {"wrong answer: 'mask' is not the expected one"}
+
+
 def test_a_stall_shows_in_full(door: Door, start_server) -> None:
     """A closed loop would ask less while the server stalls, and report a p99 of a few milliseconds."""
     door.run(start_server("--stall-s=0.6", "--stall-every-s=3").url, "--rate=50", "--duration-s=4")
