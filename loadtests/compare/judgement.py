@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from loadtests.estimates.ratio import paired_ratio
@@ -78,8 +78,13 @@ class Comparison:
     ratios: Mapping[str, Interval]
 
 
-def compare_pairs(pairs: Sequence[Pair], gate: Gate, *, seed: int = 0) -> Comparison:
-    """What the pairs say. Pairs with an untrusted half are left out."""
+def compare_pairs(pairs: Sequence[Pair], gate: Gate, *, looks: int = 1, seed: int = 0) -> Comparison:
+    """What the pairs say. Pairs with an untrusted half are left out.
+
+    Who looks several times and stops at the first answer has several chances to be wrong: of `looks` looks each gets
+    its share of them (Bonferroni), so that the gate's confidence holds for them together.
+    """
+    gate = replace(gate, confidence=1 - (1 - gate.confidence) / looks)
     valid = [pair for pair in pairs if pair.valid]
     if len(valid) < FEWEST_PAIRS or len(valid) < (1 - MAX_LOST_SHARE) * len(pairs):
         return Comparison(Answer.UNDECIDED, _too_few(pairs, valid), {})

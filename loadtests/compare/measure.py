@@ -7,7 +7,7 @@ from loadtests.compare.order import first_sides
 from loadtests.judged import Judged
 from loadtests.verdict import Outcome
 
-# Pairs between two looks at the answer. Each look is one more chance to be wrong, so there are few.
+# Pairs between two looks at the answer. Each look is paid for with a wider interval, so there are few.
 LOOK_EVERY = 8
 
 # Drives one slice: "a" or "b", and the number of its pair; None when it was interrupted.
@@ -22,15 +22,18 @@ def measure_pairs(
     A pair that was interrupted is left out, and ends the measurement.
     """
     pairs: list[Pair] = []
+    looks = sum(_may_look(count, fewest) for count in range(1, most + 1))
     for number, first in enumerate(first_sides(most, seed)):
         pair = _measure_pair(number, first, gate, try_slice)
         if pair is None:
             break
         pairs.append(pair)
         on_pair(pairs)
-        if _may_look(len(pairs), fewest) and compare_pairs(pairs, gate, seed=seed).answer is not Answer.UNDECIDED:
-            break
-    return pairs, compare_pairs(pairs, gate, seed=seed)
+        if _may_look(len(pairs), fewest):
+            comparison = compare_pairs(pairs, gate, looks=looks, seed=seed)
+            if comparison.answer is not Answer.UNDECIDED:
+                return pairs, comparison
+    return pairs, compare_pairs(pairs, gate, looks=looks, seed=seed)
 
 
 def _may_look(count: int, fewest: int) -> bool:
