@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.endpoint import Endpoint
-from loadtests.generator import Generation, generate
+from loadtests.generator import Generation, Workers, generate
 from loadtests.interruption import Interruption
 from loadtests.load import Load
 from loadtests.recorder import Recording, read_recording
@@ -64,6 +64,8 @@ class Driver(Protocol):
         *,
         interruption: Interruption,
         processes: int = 1,
+        workers: int = 0,
+        port: int = 0,
         on_tick: Callable[[], None] = lambda: None,
     ) -> Drive:
         """See `drive`."""
@@ -76,6 +78,8 @@ def drive(
     *,
     interruption: Interruption,
     processes: int = 1,
+    workers: int = 0,
+    port: int = 0,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Drive:
     """Send a load from processes of their own and return what was measured, whole or cut short.
@@ -85,7 +89,9 @@ def drive(
         load: how much.
         out: an existing folder; the files of the generator in it are replaced.
         interruption: ends the load early, see `interruption`.
-        processes: how many generators share the load.
+        processes: how many generators here share the load.
+        workers: how many more connect from other machines, by the command `worker`.
+        port: where they connect; 0 for a free one.
         on_tick: called about ten times a second.
 
     Raises:
@@ -93,7 +99,9 @@ def drive(
     """
     due_ns = load.due_ns()
     before = read_counts(endpoint)
-    generation: Generation = generate(endpoint, load, out, interruption, processes=processes, on_tick=on_tick)
+    generation: Generation = generate(
+        endpoint, load, out, interruption, workers=Workers(processes, workers, port), on_tick=on_tick
+    )
     recording = read_recording(out)
     phases = None if interruption.signal_name else server_phases(before, read_counts(endpoint), endpoint.task)
     if load.users:

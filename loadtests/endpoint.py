@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fovea_client.aio_transport import AioTransport
 from fovea_client.credentials import Credentials, Tls
 from fovea_client.errors import InvalidCredentialsError
 from fovea_client.transport import GrpcTransport
@@ -46,6 +47,10 @@ class Endpoint:
         return GrpcTransport(
             self.url, tls=self._tls(), credentials=self._credentials(), channel_args=_CHANNEL_ARGUMENTS
         )
+
+    def connect_aio(self) -> AioTransport:
+        """The same for the tasks of one event loop."""
+        return AioTransport(self.url, tls=self._tls(), credentials=self._credentials(), channel_args=_CHANNEL_ARGUMENTS)
 
     def _tls(self) -> Tls | None:
         if not any((self.ca, self.cert, self.key, self.server_name)):

@@ -10,6 +10,8 @@ from loadtests.arrivals import SHAPES, shape_from
 from loadtests.endpoint import Endpoint
 from loadtests.load import Load
 
+# Where neither a flag nor a file of objectives says.
+LOAD_DEFAULTS = {"rate_rps": 1.0, "duration_s": 10.0, "warm_up_s": 0.0, "arrivals": "poisson", "users": 0}
 # Locust has a flag --users of its own, which counts something else.
 _FLAGS = {"rate_rps": "--rate", "users": "--closed-loop-users"}
 _OPTIONS = {"users": "closed_loop_users"}

@@ -6,13 +6,16 @@ They are read once and never decoded: decoding is the server's work.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.errors import NoImagesError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".gif"})
+# An array as NumPy writes it is for models that take no image, such as that of a benchmark.
+ARRAY_SUFFIX = ".npy"
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".gif", ARRAY_SUFFIX})
 # Enough variety to defeat a cache, few enough to keep in memory.
 MAX_IMAGES = 256
 
@@ -90,6 +93,9 @@ def _in_folder(folder: Path) -> list[Path]:
     return found
 
 
-def read_payload(path: Path) -> NDArray[np.object_]:
-    """One encoded file as a BYTES tensor: shape [1], dtype object, the element of type bytes."""
+def read_payload(path: Path) -> NDArray[Any]:
+    """One encoded file as a BYTES tensor: shape [1], dtype object, the element of type bytes; a .npy as its array."""
+    if path.suffix.lower() == ARRAY_SUFFIX:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        return array
     return np.array([path.read_bytes()], dtype=np.object_)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from loadtests.arrivals import NS_PER_S, STEADY, Shape, Spacing, arrival_times_ns, read_trace
 from loadtests.errors import InvalidScheduleError
+from loadtests.images import ImageSet
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,20 @@ class Load:
                 else f"{self.trace} holds no request that is due in the {self.duration_s:g} s after the warm-up."
             )
         return due_ns
+
+    def carried(self, images: ImageSet, count: int) -> NDArray[np.int32]:
+        """For each of `count` requests the place among the images of the one it carries; int32 [count].
+
+        Raises InvalidScheduleError when the trace names an image that is not among them.
+        """
+        chosen = images.sequence(count, self.seed)
+        names = read_trace(self.trace).images[:count] if self.trace is not None else ()
+        places = {path.name: place for place, path in enumerate(images.paths)}
+        for index, name in enumerate(names):
+            if name and name not in places:
+                raise InvalidScheduleError(f"{self.trace} names {name}, which is not among the images: see --images.")
+            chosen[index] = places[name] if name else chosen[index]
+        return chosen
 
     def _made_ns(self) -> NDArray[np.int64]:
         return arrival_times_ns(

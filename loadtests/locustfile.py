@@ -1,141 +1,113 @@
-"""The load generator: Locust drives a model over gRPC at the times a schedule says.
+"""The load generator: Locust starts, stops and coordinates what `sending` sends over gRPC at the times a schedule says.
 
     python -m loadtests --url HOST:PORT --images DIR            judges the run and writes reports
-    locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR --rate 2 --duration-s 20    only drives
+    LOCUST_SKIP_MONKEY_PATCH=1 locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR ...
 
-One Locust user is the dispatcher of an open loop (see `open_loop`); more users or workers would repeat its schedule.
+The second only drives and writes rows. One Locust user of each process is the dispatcher of its share; with `--master`
+and `--worker` the rows of all workers come together at the master (`workers`).
 """
 
-import locust  # before everything that opens a socket: gevent replaces the blocking calls
-
-# isort: split
-import json
 import os
 import sys
-import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 import gevent
-import grpc.experimental.gevent as grpc_gevent
-from fovea_client import FoveaError
-from fovea_client.requests import ConfigRequest, InferRequest
-from gevent.event import Event
+import locust
+from gevent import monkey
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.answers import IMAGE_INPUT
-from loadtests.correctness import Checker
-from loadtests.flags import add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
-from loadtests.generator import GENERATOR_FILE
-from loadtests.images import image_set, read_payload
-from loadtests.open_loop import OpenLoop
-from loadtests.recorder import Recorder
+from loadtests.errors import LoadTestError
+from loadtests.flags import LOAD_DEFAULTS, add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
+from loadtests.sending import Sending
+from loadtests.workers import Alone, Master, Station, Worker
 
-# gRPC's C core blocks the whole process unless it is told about gevent before the first channel exists.
-grpc_gevent.init_gevent()
-
-DRAIN_MARGIN_S = 1.0
-LOAD_DEFAULTS = {"rate_rps": 1.0, "duration_s": 10.0, "warm_up_s": 0.0, "arrivals": "poisson", "users": 0}
-stopping = Event()
+FLUSH_PERIOD_S = 0.1
+UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
+FAILED = 3
 
 
-class OpenLoopUser(locust.User):  # type: ignore[misc]
-    """The dispatcher. Its only task walks the whole schedule once and then ends the run."""
+class DispatcherUser(locust.User):  # type: ignore[misc]
+    """The dispatcher. Its only task sends a whole share and then ends the run."""
 
-    fixed_count = 1
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        options = environment.parsed_options
-        self.endpoint = endpoint_from(options)
-        self.load = load_from(options, LOAD_DEFAULTS)
-        self.out = Path(options.out)
-        self.transports: list[Any] = []
-
-    def walk_the_schedule(self) -> None:
-        """Send every request of the schedule; end the run also when this fails, or nothing ever would."""
+    def send_the_share(self) -> None:
+        """Send it; end the run also when this fails, or nothing ever would."""
+        runner = self.environment.runner
         try:
-            due_ns = self.load.due_ns().tolist()
-            self._connect(len(due_ns))
-            recorder = Recorder(self.out)
-            loop = OpenLoop(due_ns, self._ask, lambda *row: self._finish(recorder, *row))
-            began_s, cpu_began_s = time.monotonic(), time.process_time()
-            loop.run(stopping, patience_s=self.endpoint.timeout_s + DRAIN_MARGIN_S)
-            ratio = (time.process_time() - cpu_began_s) / (time.monotonic() - began_s)
-            recorder.close()
-            (self.out / GENERATOR_FILE).write_text(json.dumps({"cpu_ratio": ratio}))
+            self._send_the_share()
+        except Exception:
+            self.environment.process_exit_code = FAILED
+            raise
         finally:
-            gevent.spawn(self.environment.runner.quit)
+            # A worker waits for its master, which ends when all are done.
+            if not isinstance(runner, WorkerRunner):
+                gevent.spawn(runner.quit)
         raise StopUser
 
-    tasks = [walk_the_schedule]  # noqa: RUF012
+    tasks = [send_the_share]  # noqa: RUF012
 
-    def on_stop(self) -> None:
-        """Close the channels now: at interpreter shutdown, gRPC under gevent hangs."""
-        for transport in self.transports:
-            transport.close()
+    def _send_the_share(self) -> None:
+        if monkey.is_module_patched("threading"):
+            raise LoadTestError(f"set {UNPATCHED}=1: with gevent's replacements the sending thread would be none.")
+        options = self.environment.parsed_options
+        station: Station = stations[0]
+        sending = Sending(endpoint_from(options), load_from(options, LOAD_DEFAULTS), Path(options.out), station.rows)
+        sendings.append(sending)
+        thread = gevent.get_hub().threadpool.spawn(sending.run)
+        prepared = False
+        while not thread.ready():
+            gevent.sleep(FLUSH_PERIOD_S if prepared else FLUSH_PERIOD_S / 10)
+            if sending.ready.is_set() and not prepared:
+                station.prepared(sending)
+                prepared = True
+            station.flush()
+        thread.get()
+        station.done(sending.cpu_ratio)
 
-    def _connect(self, count: int) -> None:
-        images = image_set(self.load.images)
-        self.images = images.sequence(count, self.load.seed).tolist()
-        self.transports = [self.endpoint.connect() for _ in range(self.endpoint.connections)]
-        config = self.transports[0].send(ConfigRequest(self.endpoint.task), timeout_s=self.endpoint.timeout_s)
-        self.checker = Checker.of(config, self.out)
-        self.requests = [
-            InferRequest(self.endpoint.task, {IMAGE_INPUT: read_payload(path)}, self.checker.outputs)
-            for path in images.paths
-        ]
 
-    def _ask(self, index: int) -> str | None:
-        transport = self.transports[index % len(self.transports)]
-        try:
-            answer = transport.send(self.requests[self.images[index]], timeout_s=self.endpoint.timeout_s)
-        except FoveaError as error:
-            return str(error)
-        # A defect of the generator must show in the report, not vanish with its greenlet.
-        except Exception as error:  # noqa: BLE001
-            return f"{type(error).__name__}: {error}"
-        return self.checker.fault_in(index, self.images[index], answer.outputs)
-
-    def _finish(self, recorder: Recorder, index: int, times_ns: tuple[int, int, int], error: str | None) -> None:
-        recorder.append(index, times_ns, self.images[index], error)
-        self.environment.events.request.fire(
-            request_type="gRPC",
-            name=self.endpoint.task,
-            response_time=(times_ns[2] - times_ns[0]) / 1e6,
-            response_length=0,
-            exception=None if error is None else RuntimeError(error),
-            context={},
-        )
+stations: list[Any] = []
+sendings: list[Sending] = []
 
 
 def _add_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--url", metavar="HOST:PORT", help="gRPC address of the server")
     parser.add_argument("--out", default="build/loadtest", metavar="DIR", help="rows (default: %(default)s)")
-    parser.add_argument("--closed-loop-users", type=int, default=0, metavar="N")
+    parser.add_argument("--closed-loop-users", type=int, default=0, metavar="N", help="a closed loop of so many users")
     add_endpoint_arguments(parser)
     add_load_arguments(parser)
 
 
 def _start(environment: Environment, **_: Any) -> None:
-    Path(environment.parsed_options.out).mkdir(parents=True, exist_ok=True)
-    stopping.clear()
+    options = environment.parsed_options
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    if isinstance(environment.runner, MasterRunner):
+        stations.append(Master(environment, out, options.expect_workers))
+    elif isinstance(environment.runner, WorkerRunner):
+        stations.append(Worker(environment))
+    else:
+        stations.append(Alone(out))
 
 
 def _stop(**_: Any) -> None:
-    stopping.set()
+    for sending in sendings:
+        sending.stop()
 
 
-def _refuse_an_empty_run(environment: Environment, **_: Any) -> None:
-    # Locust would exit with 0, and a gate in front of a deployment would open.
-    if environment.runner is not None and environment.runner.stats.total.num_requests == 0:
-        environment.process_exit_code = 1
+def _quit(environment: Environment, **_: Any) -> None:
+    _stop()
+    # Locust would exit with 1 for failed requests, of which it knows nothing here, and with 0 for none at all.
+    environment.process_exit_code = environment.process_exit_code or 0
+    for station in stations:
+        if isinstance(station, Master):
+            station.close()
 
 
 def _leave(exit_code: int, **_: Any) -> None:
-    # Channels that escaped on_stop would hang the interpreter's shutdown; every row is on disk already.
+    # Every row is on disk; the interpreter's shutdown must not wait for a channel or a thread.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
@@ -144,6 +116,5 @@ def _leave(exit_code: int, **_: Any) -> None:
 locust.events.init_command_line_parser.add_listener(_add_flags)
 locust.events.test_start.add_listener(_start)
 locust.events.test_stopping.add_listener(_stop)
-locust.events.quitting.add_listener(_stop)
-locust.events.quitting.add_listener(_refuse_an_empty_run)
+locust.events.quitting.add_listener(_quit)
 locust.events.quit.add_listener(_leave)

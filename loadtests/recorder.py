@@ -10,7 +10,7 @@ that a request costs the generator one small `struct.pack`.
 import json
 import os
 import struct
-import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,6 @@ RIGHT = -1
 MAX_SENTENCES = 1000
 OTHER = "another error, of more kinds than are kept apart"
 _RECORD = struct.Struct("<qqqqii")
-_FLUSH_BYTES = 1 << 16
-_FLUSH_PERIOD_NS = 200_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,54 +69,64 @@ class Recording:
 EMPTY = Recording(np.empty(0, ROW))
 
 
-class Recorder:
-    """Appends rows to the files of a folder; opening it empties them. Flushes what is older than a fifth of a second.
+class RowBuffer:
+    """Rows that wait to be written or sent, packed. One thread appends while another one takes."""
 
-    `append` writes nothing for most rows, so call `flush` when no row may follow soon, and `close` at the end.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-        self._rows = os.open(folder / ROWS_FILE, flags, 0o644)
-        self._errors = os.open(folder / ERRORS_FILE, flags, 0o644)
+    def __init__(self) -> None:
+        self._rows: deque[bytes] = deque()
+        self._sentences: deque[str] = deque()
         self._numbers: dict[str, int] = {}
-        self._buffer = bytearray()
-        self._flushed_ns = time.perf_counter_ns()
 
     def append(self, index: int, times_ns: tuple[int, int, int], image: int, error: str | None) -> None:
-        """Take one request; `times_ns` are when it was due, sent and finished."""
-        number = RIGHT if error is None else self._number(error)
-        self._buffer += _RECORD.pack(index, *times_ns, image, number)
-        if len(self._buffer) >= _FLUSH_BYTES or time.perf_counter_ns() - self._flushed_ns > _FLUSH_PERIOD_NS:
-            self.flush()
+        """Add one request; `times_ns` are when it was due, sent and finished."""
+        # The sentence goes first: whoever takes the row finds it.
+        number = RIGHT if error is None else self.number(error)
+        self._rows.append(_RECORD.pack(index, *times_ns, image, number))
 
     def extend(self, rows: Rows, errors: Sequence[str]) -> None:
-        """Take rows of another recorder, whose sentences are `errors`."""
-        numbers = np.array([*map(self._number, errors), RIGHT], dtype=np.int32)
+        """Add rows of another buffer, whose sentences are `errors`."""
+        numbers = np.array([*map(self.number, errors), RIGHT], dtype=np.int32)
         own = rows.copy()
         own["error"] = numbers[rows["error"]]
-        self._buffer += own.tobytes()
+        self._rows.append(own.tobytes())
+
+    def take(self) -> tuple[bytes, list[str]]:
+        """The rows since the last call as bytes, and the sentences that are new to them."""
+        rows = b"".join(self._rows.popleft() for _ in range(len(self._rows)))
+        return rows, [self._sentences.popleft() for _ in range(len(self._sentences))]
+
+    def number(self, error: str) -> int:
+        """The place of a sentence among all that were taken or will be."""
+        if error not in self._numbers and len(self._numbers) >= MAX_SENTENCES - 1:
+            error = OTHER
+        if error not in self._numbers:
+            self._sentences.append(error)
+            self._numbers[error] = len(self._numbers)
+        return self._numbers[error]
+
+
+class Recorder(RowBuffer):
+    """Appends rows to the files of a folder; opening it empties them. Call `flush` often, and `close` at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._rows_file = os.open(folder / ROWS_FILE, flags, 0o644)
+        self._errors_file = os.open(folder / ERRORS_FILE, flags, 0o644)
 
     def flush(self) -> None:
-        """Write with one system call: a reader sees whole rows, also when the writer is killed after it."""
-        self._flushed_ns = time.perf_counter_ns()
-        if self._buffer:
-            os.write(self._rows, self._buffer)
-            self._buffer.clear()
+        """Write what waits with one system call each: a reader sees whole rows, also when the writer is killed."""
+        rows, sentences = self.take()
+        if sentences:
+            os.write(self._errors_file, b"".join(json.dumps(sentence).encode() + b"\n" for sentence in sentences))
+        if rows:
+            os.write(self._rows_file, rows)
 
     def close(self) -> None:
         """Write what is left and close the files."""
         self.flush()
-        os.close(self._rows)
-        os.close(self._errors)
-
-    def _number(self, error: str) -> int:
-        if error not in self._numbers and len(self._numbers) >= MAX_SENTENCES - 1:
-            error = OTHER
-        if error not in self._numbers:
-            self._numbers[error] = len(self._numbers)
-            os.write(self._errors, json.dumps(error).encode() + b"\n")
-        return self._numbers[error]
+        os.close(self._rows_file)
+        os.close(self._errors_file)
 
 
 class RowReader:

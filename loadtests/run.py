@@ -15,11 +15,12 @@ from loadtests.drawing import resolve_images
 from loadtests.drive import Endpoint, drive
 from loadtests.errors import OutputNotWritableError, ServerNotReadyError
 from loadtests.expected import EXPECTED_FILE
-from loadtests.generator import GENERATOR_FILE, LOG_FILE
+from loadtests.generator import LOG_FILE
 from loadtests.images import image_set
 from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
 from loadtests.measurements import measure_drive
+from loadtests.outcome_file import GENERATOR_FILE
 from loadtests.prometheus import push
 from loadtests.recorder import ERRORS_FILE, ROWS_FILE
 from loadtests.rehearsal import rehearse

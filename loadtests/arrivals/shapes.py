@@ -53,7 +53,8 @@ def _ramp(time: Floats, given: Mapping[str, float]) -> Floats:
 def _steps(time: Floats, given: Mapping[str, float]) -> Floats:
     count = given["count"]
     step: Floats = np.minimum(np.floor(time * count) + 1, count)
-    return step / count
+    share: Floats = step / count
+    return share
 
 
 def _spike(time: Floats, given: Mapping[str, float]) -> Floats:
@@ -63,7 +64,7 @@ def _spike(time: Floats, given: Mapping[str, float]) -> Floats:
 
 
 def _diurnal(time: Floats, given: Mapping[str, float]) -> Floats:
-    rise = (1 - np.cos(2 * np.pi * given["periods"] * time)) / 2
+    rise: Floats = (1 - np.cos(2 * np.pi * given["periods"] * time)) / 2
     return given["trough"] + (1 - given["trough"]) * rise
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.asking import Asker, Release, add_question_arguments, endpoint_at, load_of, running, share
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.capacity.document import capacity_text
 from loadtests.capacity.measure import load_at_target, search_all
 from loadtests.capacity.search import Plan
@@ -37,18 +37,20 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     load = load_of(options, slo.load)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        asker = Asker(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
-        asker.rehearse(servers, load)
-        outcome = _measure(options, slo, load, servers, asker)
+        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        examiner.rehearse(servers, load)
+        outcome = _measure(options, slo, load, servers, examiner)
     return outcome.exit_code
 
 
-def _measure(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequence[Served], asker: Asker) -> Outcome:
+def _measure(
+    options: argparse.Namespace, slo: Slo, load: Load, servers: Sequence[Served], examiner: Examiner
+) -> Outcome:
     console = Console()
     plan = _plan(options, slo)
-    try_rate = _rate_trier(options, load, asker)
+    try_rate = _rate_trier(options, load, examiner)
     searches = search_all(
-        servers, plan, try_rate, is_ready=asker.is_ready, on_trial=lambda search: print_trial(console, search)
+        servers, plan, try_rate, is_ready=examiner.is_ready, on_trial=lambda search: print_trial(console, search)
     )
     for search in searches:
         load_at_target(search, options.utilisation, try_rate)
@@ -59,11 +61,13 @@ def _measure(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     return verdict.outcome
 
 
-def _rate_trier(options: argparse.Namespace, load: Load, asker: Asker) -> Callable[[Served, float, int], Judged | None]:
+def _rate_trier(
+    options: argparse.Namespace, load: Load, examiner: Examiner
+) -> Callable[[Served, float, int], Judged | None]:
     def try_rate(served: Served, rate_rps: float, number: int) -> Judged | None:
         # As many requests as a high quantile needs, however slow the server; a seed of its own, or luck would repeat.
         duration_s = max(options.trial_s or load.duration_s, options.trial_requests / rate_rps)
-        return asker.ask(served, replace(load, rate_rps=rate_rps, duration_s=duration_s, seed=load.seed + number))
+        return examiner.ask(served, replace(load, rate_rps=rate_rps, duration_s=duration_s, seed=load.seed + number))
 
     return try_rate
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.asking import Asker, Release, add_question_arguments, endpoint_at, load_of, running, share
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.compare.document import comparison_text
 from loadtests.compare.judgement import FEWEST_PAIRS, Gate
 from loadtests.compare.measure import TrySlice, measure_pairs
@@ -38,19 +38,19 @@ def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     load = _slice_load(options, slo)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        asker = Asker(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
-        asker.rehearse(servers, load)
-        return _compare(options, slo, load, servers, asker)
+        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        examiner.rehearse(servers, load)
+        return _compare(options, slo, load, servers, examiner)
 
 
-def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequence[Served], asker: Asker) -> int:
+def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequence[Served], examiner: Examiner) -> int:
     console = Console()
     gate = _gate(options, slo)
     pairs, comparison = measure_pairs(
         options.pairs,
         max(options.pairs, options.max_pairs),
         gate,
-        _slice_trier(dict(zip(SIDES, servers, strict=True)), load, asker),
+        _slice_trier(dict(zip(SIDES, servers, strict=True)), load, examiner),
         seed=options.seed,
         on_pair=lambda pairs: print_pair(console, pairs, gate),
     )
@@ -60,10 +60,10 @@ def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     return comparison.answer.outcome.exit_code
 
 
-def _slice_trier(servers: dict[str, Served], load: Load, asker: Asker) -> TrySlice:
+def _slice_trier(servers: dict[str, Served], load: Load, examiner: Examiner) -> TrySlice:
     def try_slice(side: str, number: int) -> Judged | None:
         # The same schedule and images for both of a pair: what is left of their difference is the endpoints'.
-        return asker.ask(servers[side], replace(load, seed=load.seed + number))
+        return examiner.ask(servers[side], replace(load, seed=load.seed + number))
 
     return try_slice
 

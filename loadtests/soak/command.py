@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.asking import Asker, Release, add_question_arguments, endpoint_at, load_of, running
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
 from loadtests.machine import describe_machine
@@ -35,12 +35,12 @@ def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     )
     interruption = Interruption()
     with interruption.listen(), running([_wanted(options)], options.out, interruption) as (served,):
-        asker = Asker(driver, endpoint_at(options, served), slo, options.out, interruption, options.processes)
-        asker.rehearse([served], load)
-        return _soak(options, load, served, asker)
+        examiner = Examiner(driver, endpoint_at(options, served), slo, options.out, interruption, options.processes)
+        examiner.rehearse([served], load)
+        return _soak(options, load, served, examiner)
 
 
-def _soak(options: argparse.Namespace, load: Load, served: Served, asker: Asker) -> int:
+def _soak(options: argparse.Namespace, load: Load, served: Served, examiner: Examiner) -> int:
     console = Console()
     watcher = Watcher(served, options.task, options.sample_s)
     progress = Progress(console, load.span_s)
@@ -49,7 +49,7 @@ def _soak(options: argparse.Namespace, load: Load, served: Served, asker: Asker)
         watcher.tick()
         progress.tick()
 
-    run = asker.ask_anyway(served, load, on_tick)
+    run = examiner.ask_anyway(served, load, on_tick)
     series = [*watcher.series(load.warm_up_s), *latency_series(run.driven.measured)]
     findings = find_trends(
         [replace(each, watched=options.allow.get(each.watched.name, each.watched)) for each in series]

@@ -181,7 +181,7 @@ def test_the_locustfile_works_without_the_front_door(door: Door, start_server) -
         "--duration-s=1",
     ]
     done = subprocess.run(
-        [sys.executable, "-m", "locust", "-f", LOCUSTFILE, "--headless", "--rate=20", "--duration-s=1", *flags],
+        [*command, "--rate=20", "--duration-s=1", *flags], env=environment,
         capture_output=True, text=True, timeout=45, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
