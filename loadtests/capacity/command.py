@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.capacity.document import capacity_text
 from loadtests.capacity.measure import load_at_target, search_all
 from loadtests.capacity.search import Plan
@@ -20,6 +19,7 @@ from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
 from loadtests.verdict import Outcome

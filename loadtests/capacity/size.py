@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from loadtests.asking import share
 from loadtests.capacity.pool import Pool, Replica, read_replicas, replicas_for
 from loadtests.errors import InvalidCapacityError
 from loadtests.flags import not_negative, positive
+from loadtests.question import share
 
 
 def size(arguments: Sequence[str]) -> int:

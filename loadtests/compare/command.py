@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.compare.document import comparison_text
 from loadtests.compare.judgement import FEWEST_PAIRS, Gate
 from loadtests.compare.measure import TrySlice, measure_pairs
@@ -22,6 +21,7 @@ from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.measurements import QUANTILES
 from loadtests.output import prepare_folder, write_whole
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
 

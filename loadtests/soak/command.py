@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
+from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.served import Served
 from loadtests.slo import read_slo
 from loadtests.soak.document import soak_text
