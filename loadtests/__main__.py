@@ -1,4 +1,4 @@
-"""Front door: `python -m loadtests [run|capacity|size|compare|soak] …`. See `--help` of each."""
+"""Front door: `python -m loadtests [run|capacity|size|compare|soak|worker] …`. See `--help` of each."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
 from loadtests.soak.command import soak
 from loadtests.verdict import Outcome
+from loadtests.worker import worker
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "run": run,
@@ -17,6 +18,7 @@ COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "size": size,
     "compare": compare,
     "soak": soak,
+    "worker": worker,
 }
 DEFAULT_COMMAND = "run"
 

@@ -22,6 +22,8 @@ from loadtests.outcome_file import GENERATOR_FILE, read_generator_file
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 LOG_FILE = "locust.log"
+# Locust's own, for workers from elsewhere.
+DEFAULT_PORT = 5557
 POLL_S = 0.1
 # Interpreter start, imports and reading the images, on a machine that is busy with the server.
 START_ALLOWANCE_S = 30.0
@@ -37,7 +39,7 @@ class Workers:
     Attributes:
         local: on this machine, started and ended here.
         remote: on others, see the command `worker`; they connect to `port` of this machine.
-        port: of Locust's master; 0 stands for a free one.
+        port: of Locust's master; 0 stands for DEFAULT_PORT, or for a free one where no worker is remote.
     """
 
     local: int = 1
@@ -47,7 +49,7 @@ class Workers:
     @property
     def alone(self) -> bool:
         """Whether one process is all."""
-        return self.local == 1 and self.remote == 0
+        return self.local + self.remote == 1 and self.local == 1
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _start(endpoint: Endpoint, load: Load, out: Path, workers: Workers) -> Proce
     own = [f"--out={out}", *to_arguments(endpoint, load)]
     if workers.alone:
         return [_spawn(out, "--users=1", *own)]
-    port, count = workers.port or _free_port(), workers.local + workers.remote
+    port, count = workers.port or (DEFAULT_PORT if workers.remote else _free_port()), workers.local + workers.remote
     host = "*" if workers.remote else "127.0.0.1"
     counted = (f"--users={count}", f"--spawn-rate={count}", f"--expect-workers={count}")
     bound = (f"--master-bind-host={host}", f"--master-bind-port={port}")

@@ -23,11 +23,19 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests.errors import LoadTestError
 from loadtests.flags import LOAD_DEFAULTS, add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
 from loadtests.sending import Sending
-from loadtests.workers import Alone, Master, Station, Worker
+from loadtests.workers import Alone, Master, Worker
 
 FLUSH_PERIOD_S = 0.1
 UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 FAILED = 3
+
+
+class Process:
+    """What there is once in a process. `out` is its own: a worker's other options come from its master."""
+
+    out = Path()
+    station: Alone | Worker | Master | None = None
+    sending: Sending | None = None
 
 
 class DispatcherUser(locust.User):  # type: ignore[misc]
@@ -35,16 +43,15 @@ class DispatcherUser(locust.User):  # type: ignore[misc]
 
     def send_the_share(self) -> None:
         """Send it; end the run also when this fails, or nothing ever would."""
-        runner = self.environment.runner
         try:
             self._send_the_share()
         except Exception:
             self.environment.process_exit_code = FAILED
+            gevent.spawn(self.environment.runner.quit)
             raise
-        finally:
-            # A worker waits for its master, which ends when all are done.
-            if not isinstance(runner, WorkerRunner):
-                gevent.spawn(runner.quit)
+        # A worker waits for its master, which ends when all are done.
+        if not isinstance(self.environment.runner, WorkerRunner):
+            gevent.spawn(self.environment.runner.quit)
         raise StopUser
 
     tasks = [send_the_share]  # noqa: RUF012
@@ -52,24 +59,20 @@ class DispatcherUser(locust.User):  # type: ignore[misc]
     def _send_the_share(self) -> None:
         if monkey.is_module_patched("threading"):
             raise LoadTestError(f"set {UNPATCHED}=1: with gevent's replacements the sending thread would be none.")
-        options = self.environment.parsed_options
-        station: Station = stations[0]
-        sending = Sending(endpoint_from(options), load_from(options, LOAD_DEFAULTS), Path(options.out), station.rows)
-        sendings.append(sending)
+        options, station = self.environment.parsed_options, Process.station
+        assert isinstance(station, Alone | Worker)  # noqa: S101
+        endpoint, load = endpoint_from(options), load_from(options, LOAD_DEFAULTS)
+        Process.sending = sending = Sending(endpoint, load, Process.out, station.rows)
         thread = gevent.get_hub().threadpool.spawn(sending.run)
-        prepared = False
+        while not thread.ready() and not sending.ready.is_set():
+            gevent.sleep(FLUSH_PERIOD_S / 10)
+        if sending.ready.is_set():
+            station.prepared(sending)
         while not thread.ready():
-            gevent.sleep(FLUSH_PERIOD_S if prepared else FLUSH_PERIOD_S / 10)
-            if sending.ready.is_set() and not prepared:
-                station.prepared(sending)
-                prepared = True
+            gevent.sleep(FLUSH_PERIOD_S)
             station.flush()
         thread.get()
         station.done(sending.cpu_ratio)
-
-
-stations: list[Any] = []
-sendings: list[Sending] = []
 
 
 def _add_flags(parser: ArgumentParser) -> None:
@@ -80,30 +83,31 @@ def _add_flags(parser: ArgumentParser) -> None:
     add_load_arguments(parser)
 
 
+def _init(environment: Environment, **_: Any) -> None:
+    Process.out = Path(environment.parsed_options.out)
+    Process.out.mkdir(parents=True, exist_ok=True)
+
+
 def _start(environment: Environment, **_: Any) -> None:
-    options = environment.parsed_options
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
     if isinstance(environment.runner, MasterRunner):
-        stations.append(Master(environment, out, options.expect_workers))
+        Process.station = Master(environment, Process.out, environment.parsed_options.expect_workers)
     elif isinstance(environment.runner, WorkerRunner):
-        stations.append(Worker(environment))
+        Process.station = Worker(environment)
     else:
-        stations.append(Alone(out))
+        Process.station = Alone(Process.out)
 
 
 def _stop(**_: Any) -> None:
-    for sending in sendings:
-        sending.stop()
+    if Process.sending is not None:
+        Process.sending.stop()
 
 
 def _quit(environment: Environment, **_: Any) -> None:
     _stop()
-    # Locust would exit with 1 for failed requests, of which it knows nothing here, and with 0 for none at all.
+    # Locust's own codes are about requests that it counted, and it counts none here.
     environment.process_exit_code = environment.process_exit_code or 0
-    for station in stations:
-        if isinstance(station, Master):
-            station.close()
+    if isinstance(Process.station, Master):
+        Process.station.close()
 
 
 def _leave(exit_code: int, **_: Any) -> None:
@@ -114,6 +118,7 @@ def _leave(exit_code: int, **_: Any) -> None:
 
 
 locust.events.init_command_line_parser.add_listener(_add_flags)
+locust.events.init.add_listener(_init)
 locust.events.test_start.add_listener(_start)
 locust.events.test_stopping.add_listener(_stop)
 locust.events.quitting.add_listener(_quit)

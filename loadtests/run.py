@@ -132,7 +132,14 @@ def _drive(
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with ProgressDisplay(console, settings) as progress:
         driven = drive(
-            endpoint, load, out, interruption=interruption, processes=settings.processes, on_tick=progress.tick
+            endpoint,
+            load,
+            out,
+            interruption=interruption,
+            processes=settings.processes,
+            workers=settings.workers,
+            port=settings.port,
+            on_tick=progress.tick,
         )
     measured = measure_drive(driven, slo, read_samples(out))
     verdict = judge(measured, slo.objectives, generator_faults=driven.faults)

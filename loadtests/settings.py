@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loadtests.endpoint import Endpoint
 from loadtests.flags import add_endpoint_arguments, add_load_arguments, at_least_one, endpoint_from, load_from
+from loadtests.generator import DEFAULT_PORT
 from loadtests.load import Load
 from loadtests.slo import LoadProfile
 
@@ -21,7 +22,7 @@ class RunSettings:
         endpoint: who is asked.
         load: how much.
         processes: load generators on this machine.
-        workers: load generators that connect from elsewhere.
+        workers: load generators that connect from elsewhere, to `port`.
         out: folder of the reports.
         slo: file of the objectives.
     """
@@ -32,6 +33,7 @@ class RunSettings:
     slo: Path
     processes: int = 1
     workers: int = 0
+    port: int = 0
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,16 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     generator = parser.add_argument_group("generator")
     generator.add_argument(
         "--processes", type=at_least_one, default=1, metavar="N", help="load generators here (default: %(default)s)"
+    )
+    generator.add_argument(
+        "--workers",
+        type=at_least_one,
+        default=0,
+        metavar="N",
+        help="more of them connect from other machines, by `python -m loadtests worker`",
+    )
+    generator.add_argument(
+        "--port", type=at_least_one, default=0, metavar="N", help=f"where they connect (default: {DEFAULT_PORT})"
     )
 
 
@@ -64,5 +76,11 @@ def settings_from(options: argparse.Namespace, load: LoadProfile) -> RunSettings
     """The settings of parsed flags; the load that no flag gives comes from the file of objectives."""
     options.closed_loop_users = options.users if options.closed_loop else 0
     return RunSettings(
-        endpoint_from(options), load_from(options, load.model_dump()), options.out, options.slo, options.processes
+        endpoint_from(options),
+        load_from(options, load.model_dump()),
+        options.out,
+        options.slo,
+        options.processes,
+        options.workers,
+        options.port,
     )

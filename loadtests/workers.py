@@ -7,7 +7,7 @@ clocks are. Rows travel whole, so that quantiles over all workers are exact and 
 
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gevent
 import numpy as np
@@ -21,21 +21,6 @@ READY, BEGIN, ROWS, DONE = "fovea_ready", "fovea_begin", "fovea_rows", "fovea_do
 # From the order to begin until all begin: the order must have reached everyone.
 START_DELAY_S = 0.3
 _WATCH_PERIOD_S = 0.2
-
-
-class Station(Protocol):
-    """Where a sending thread's orders come from, and where its rows go."""
-
-    rows: RowBuffer
-
-    def prepared(self, sending: Sending) -> None:
-        """Called once, when it is ready to begin."""
-
-    def flush(self) -> None:
-        """Hand on the rows that wait; called often."""
-
-    def done(self, cpu_ratio: float | None) -> None:
-        """Called once, after its last row."""
 
 
 class Alone:

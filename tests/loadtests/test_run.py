@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtests.generator import LOCUSTFILE
+from loadtests.generator import locust_command
 from loadtests.recorder import ROW, ROWS_FILE
 from loadtests.run import REPORTS
 
@@ -173,17 +173,9 @@ def test_a_misspelt_task_is_refused(door: Door, start_server) -> None:
 
 def test_the_locustfile_works_without_the_front_door(door: Door, start_server) -> None:
     door.out.mkdir()
-    flags = [
-        f"--url={start_server().url}",
-        f"--images={door.images}",
-        f"--out={door.out}",
-        "--rate=20",
-        "--duration-s=1",
-    ]
-    done = subprocess.run(
-        [*command, "--rate=20", "--duration-s=1", *flags], env=environment,
-        capture_output=True, text=True, timeout=45, check=False,
-    )  # fmt: skip
+    words = [f"--url={start_server().url}", f"--images={door.images}", f"--out={door.out}"]
+    command, environment = locust_command("--rate=20", "--duration-s=1", *words)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=45, check=False)
     assert done.returncode == 0, done.stderr
     assert (door.out / ROWS_FILE).stat().st_size > 0
 
