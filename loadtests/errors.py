@@ -3,6 +3,7 @@
     LoadTestError
     ├── UnknownCommandError     the first word of the command line is no command
     ├── InvalidObjectivesError  slo.yaml is missing, misspelt or of the wrong type
+    ├── InvalidCapacityError    a capacity.json cannot be read, or is of another version
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
     ├── NoExpectationError      what answers shall be compared with cannot be read
@@ -23,6 +24,10 @@ class UnknownCommandError(LoadTestError):
 
 class InvalidObjectivesError(LoadTestError):
     """The file of objectives cannot be used as it stands."""
+
+
+class InvalidCapacityError(LoadTestError):
+    """The file of capacities cannot be used."""
 
 
 class InvalidScheduleError(LoadTestError):

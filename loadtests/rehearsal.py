@@ -41,8 +41,9 @@ def rehearse(
             answers = _own_answers(transport, endpoint, config, paths, stop)
         else:
             answers = read_expected(source, numbers, images.paths, task_info(config))
-    Expected(answers, correctness.sample_every, correctness.agreement).save(out)
-    return OWN_ANSWERS if source is None else str(source)
+    own = source is None
+    Expected(answers, correctness.sample_every, correctness.agreement, own).save(out)
+    return OWN_ANSWERS if own else str(source)
 
 
 def _own_answers(
