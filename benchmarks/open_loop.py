@@ -82,6 +82,7 @@ def draw(runs: tuple[Run, Run], path: Path) -> None:
     with rc_context({**STYLE, "font.size": 10}):
         figure = Figure(figsize=(11, 6.4), layout="constrained", dpi=100)
         axes = figure.subplots(2, 2, sharey=True, gridspec_kw={"height_ratios": (3, 2)})
+        axes[0, 0].set_ylim(0, 1.08 * max(run.latency_ms["max"] for run in runs))
         for column, run in enumerate(runs):
             _over_time(axes[0, column], run)
             _by_percentile(axes[1, column], run)
@@ -103,7 +104,7 @@ def _over_time(axes: Axes, run: Run) -> None:
         weight="bold",
     )
     axes.set_title(f"{run.name}: {run.rate_rps:.0f} answers/s", loc="left", fontsize=12, weight="bold")
-    axes.set(xlabel="request due, s", ylabel="latency, ms", ylim=(0, 700))
+    axes.set(xlabel="request due, s", ylabel="latency, ms")
 
 
 def _by_percentile(axes: Axes, run: Run) -> None:
@@ -111,6 +112,7 @@ def _by_percentile(axes: Axes, run: Run) -> None:
     percent = np.arange(1, latency_ms.size + 1) / latency_ms.size * 100
     axes.fill_between(percent, latency_ms, step="post", color=RIGHT, alpha=0.35, linewidth=0)
     axes.axvline(99, color=LIMIT, linestyle="--", linewidth=1)
+    axes.annotate("p99 ", (99, axes.get_ylim()[1]), ha="right", va="top", color=LIMIT)
     axes.set(xlabel="percent of requests", ylabel="latency, ms", xlim=(70, 100))
     axes.grid(color=FAINT, alpha=0.5)
 

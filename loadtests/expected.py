@@ -27,16 +27,23 @@ Answers = Mapping[int, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """What the generator compares with: answers, about one request in `sample_every`, correct from `agreement` on."""
+    """What the generator compares with: answers, about one request in `sample_every`, correct from `agreement` on.
+
+    `own` answers are the server's: one that differs from them is an error. One that differs from an expert's is not,
+    networks err; how often is for `correct_ratio` to say.
+    """
 
     answers: Answers
     sample_every: int
     agreement: float
+    own: bool = True
 
     def save(self, folder: Path) -> None:
         """Write it below `folder`, for `load`."""
         arrays = {str(image): array for image, array in self.answers.items()}
-        np.savez(folder / EXPECTED_FILE, sample_every=self.sample_every, agreement=self.agreement, **arrays)
+        np.savez(
+            folder / EXPECTED_FILE, sample_every=self.sample_every, agreement=self.agreement, own=self.own, **arrays
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Expected":
@@ -46,7 +53,7 @@ class Expected:
             return cls({}, 1, 0.0)
         with np.load(path, allow_pickle=False) as arrays:
             answers = {int(name): arrays[name] for name in arrays.files if name.isdigit()}
-            return cls(answers, int(arrays["sample_every"]), float(arrays["agreement"]))
+            return cls(answers, int(arrays["sample_every"]), float(arrays["agreement"]), bool(arrays["own"]))
 
 
 def read_expected(source: Path, images: Sequence[int], paths: Sequence[Path], task: TaskInfo) -> Answers:

@@ -26,7 +26,7 @@ class Measurements:
 
     Attributes:
         latency_ms, lag_ms: QUANTILES and those that have a limit, in milliseconds; empty when nothing was measured.
-        right_mean_ms: the mean latency of right answers, what the server's own means are set beside.
+        right_mean_ms: the mean latency of right answers, the warm-up's too: the server's own means count them as well.
         achieved_rps: counts right answers only.
         compared: how many answers were compared with the expected ones.
         correct_ratio: the share of those that were right, 0 to 1; None where none was compared.
@@ -96,7 +96,7 @@ def measure(
     planned = int((due_ns >= warm_up_ns).sum())
     last_ns = int(judged.rows["finished_ns"].max(initial=0))
     span_s = max(duration_s, (last_ns - warm_up_ns) / NS_PER_S)
-    right = judged.latency_ns[~judged.failed]
+    right = recording.latency_ns[~recording.failed]
     return Measurements(
         planned=planned,
         warm_up=len(recording) - len(judged),

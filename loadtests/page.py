@@ -10,6 +10,8 @@ from pathlib import Path
 import jinja2
 
 TEMPLATE = "page.html.j2"
+# What every command calls its page.
+PAGE_FILE = "report.html"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def rehearse(
     """
     images = image_set(load.images)
     count = load.due_ns().size or CLOSED_LOOP_REQUESTS
-    numbers = images_to_expect(images.sequence(count, load.seed), correctness.sample_every)
+    numbers = images_to_expect(load.carried(images, count), correctness.sample_every)
     with closing(endpoint.connect()) as transport:
         config = transport.send(ConfigRequest(endpoint.task), timeout_s=endpoint.timeout_s)
         if source is None:
@@ -41,8 +41,9 @@ def rehearse(
             answers = _own_answers(transport, endpoint, config, paths, stop)
         else:
             answers = read_expected(source, numbers, images.paths, task_info(config))
-    Expected(answers, correctness.sample_every, correctness.agreement).save(out)
-    return OWN_ANSWERS if source is None else str(source)
+    own = source is None
+    Expected(answers, correctness.sample_every, correctness.agreement, own).save(out)
+    return OWN_ANSWERS if own else str(source)
 
 
 def _own_answers(

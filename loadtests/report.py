@@ -116,8 +116,8 @@ def _tiles(result: RunResult) -> tuple[Tile, ...]:
 
 
 def ms_text(time_ms: float) -> str:
-    """Milliseconds with three digits, for a service of microseconds as for one of seconds."""
-    return f"{time_ms:,.0f} ms" if time_ms >= 100 else f"{time_ms:.3g} ms"
+    """Three digits, in milliseconds below a second: for a service of microseconds as for one of minutes."""
+    return f"{time_ms / 1000:.3g} s" if time_ms >= 999.5 else f"{time_ms:.3g} ms"
 
 
 def _pictures(result: RunResult) -> tuple[Picture, ...]:

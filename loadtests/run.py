@@ -13,7 +13,7 @@ from rich.console import Console
 from loadtests.correctness import SAMPLES_FILE, read_samples
 from loadtests.drawing import resolve_images
 from loadtests.drive import Endpoint, drive
-from loadtests.errors import OutputNotWritableError, ServerNotReadyError
+from loadtests.errors import ServerNotReadyError
 from loadtests.expected import EXPECTED_FILE
 from loadtests.generator import LOG_FILE
 from loadtests.images import image_set
@@ -21,6 +21,8 @@ from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
 from loadtests.measurements import measure_drive
 from loadtests.outcome_file import GENERATOR_FILE
+from loadtests.output import prepare_folder, write_whole
+from loadtests.page import PAGE_FILE
 from loadtests.prometheus import push
 from loadtests.recorder import ERRORS_FILE, ROWS_FILE
 from loadtests.rehearsal import rehearse
@@ -38,13 +40,13 @@ TRACES = (ROWS_FILE, ERRORS_FILE, SAMPLES_FILE, EXPECTED_FILE)
 # Pictures that `--images synthetic:…` draws, once.
 DRAWN = Path("build/data/loadtest")
 # The order of writing: what a machine reads first, what takes longest last.
-REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, "report.html": report_html}
+REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, PAGE_FILE: report_html}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run once and return the exit code: 0 every objective met, 1 one missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_output(options.out)
+    prepare_folder(options.out, (*REPORTS, *TRACES, GENERATOR_FILE, LOG_FILE))
     slo = read_slo(options.slo, options.task)
     options.images = resolve_images(options.images or (), options.task, DRAWN)
     settings = settings_from(options, slo.load)
@@ -56,26 +58,11 @@ def run(arguments: Sequence[str]) -> int:
     interruption = Interruption()
     with interruption.listen():
         result = _drive(settings, slo, options.expected, interruption, console)
-        write_reports(result)
+        for name, text_of in REPORTS.items():
+            write_whole(settings.out / name, text_of(result))
         failed_push = push(result, options.push_gateway) if options.push_gateway else None
         print_result(console, result, failed_push)
     return result.verdict.outcome.exit_code
-
-
-def prepare_output(folder: Path) -> None:
-    """Make the folder and remove a former run's reports, which must not pass for this one's.
-
-    Raises OutputNotWritableError.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (*REPORTS, *TRACES, GENERATOR_FILE, LOG_FILE):
-            (folder / name).unlink(missing_ok=True)
-        (folder / ROWS_FILE).touch()
-    except OSError as error:
-        raise OutputNotWritableError(
-            f"{folder} cannot be written ({error.strerror}): give --out another folder."
-        ) from None
 
 
 def require_ready(endpoint: Endpoint) -> None:
@@ -91,15 +78,6 @@ def require_ready(endpoint: Endpoint) -> None:
         raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:
         raise ServerNotReadyError(f"the server at {endpoint.url} is not ready: wait until its models are loaded.")
-
-
-def write_reports(result: RunResult) -> None:
-    """Write every report below the run's output folder, each one whole or not at all."""
-    for name, text_of in REPORTS.items():
-        target = result.settings.out / name
-        unfinished = target.with_name(f".{name}.unfinished")
-        unfinished.write_text(text_of(result), encoding="utf-8")
-        unfinished.replace(target)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -85,7 +85,7 @@ def phases_table(result: RunResult) -> Table | None:
         *empty,
         _ms(server.task.total_us / US_PER_MS),
     )
-    client = (Cell("seen by the client"), _count(result.measured.measured), *empty, _ms(mean_ms))
+    client = (Cell("seen by the client"), _count(len(result.recording)), *empty, _ms(mean_ms))
     left = (Cell(REST), Cell("", number=True), *empty, _ms(rest))
     return Table(
         "The server's phases",

@@ -1,6 +1,7 @@
 """The command `capacity`: searches the highest arrival rate that meets the objectives, writes capacity.json."""
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
+from loadtests.page import PAGE_FILE, page_html
+from loadtests.pages.capacity import capacity_page
 from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
@@ -32,7 +35,7 @@ FLOOR_SHARE = 1 / 64
 def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Search and return the exit code: 0 found and enough, 1 not enough, 2 not found. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [CAPACITY_FILE])
+    prepare_folder(options.out, [CAPACITY_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = load_of(options, slo.load)
     interruption = Interruption()
@@ -55,8 +58,11 @@ def _measure(
     for search in searches:
         load_at_target(search, options.utilisation, try_rate)
     conditions = _conditions(options, slo, load)
-    write_whole(options.out / CAPACITY_FILE, capacity_text(searches, plan, conditions))
+    text = capacity_text(searches, plan, conditions)
+    write_whole(options.out / CAPACITY_FILE, text)
     verdict = verdict_of(searches, options.at_least)
+    page = capacity_page(json.loads(text), verdict.outcome, verdict.reasons)
+    write_whole(options.out / PAGE_FILE, page_html(page))
     print_searches(console, searches, verdict, options.out / CAPACITY_FILE)
     return verdict.outcome
 
@@ -112,7 +118,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m loadtests capacity",
         description="Search the highest arrival rate at which the objectives still hold, by repeated trials.",
         epilog="Exits with 0 when a capacity was found (and is at least --at-least), 1 when it is less or no rate met "
-        f"the objectives, 2 when none was found. Writes {CAPACITY_FILE} below --out; `loadtests size` reads it.",
+        f"the objectives, 2 when none was found. Writes {CAPACITY_FILE} and {PAGE_FILE} below --out; "
+        "`loadtests size` reads the first.",
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", metavar="HOST:PORT", help="gRPC address of a running server")

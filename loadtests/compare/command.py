@@ -1,6 +1,7 @@
 """The command `compare`: is B slower than A? For regression gates on machines that are never quiet."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from loadtests.judged import Judged
 from loadtests.machine import describe_machine
 from loadtests.measurements import QUANTILES
 from loadtests.output import prepare_folder, write_whole
+from loadtests.page import PAGE_FILE, page_html
+from loadtests.pages.compare import compare_page
 from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
@@ -33,7 +36,7 @@ FEWEST_REQUESTS = 10
 def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Compare and return the exit code: 0 not slower, 1 slower or failing, 2 undecided. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [COMPARISON_FILE])
+    prepare_folder(options.out, [COMPARISON_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = _slice_load(options, slo)
     interruption = Interruption()
@@ -55,7 +58,9 @@ def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
         on_pair=lambda pairs: print_pair(console, pairs, gate),
     )
     file = options.out / COMPARISON_FILE
-    write_whole(file, comparison_text(comparison, pairs, gate, _conditions(options, load, servers)))
+    text = comparison_text(comparison, pairs, gate, _conditions(options, load, servers))
+    write_whole(file, text)
+    write_whole(options.out / PAGE_FILE, page_html(compare_page(json.loads(text))))
     print_comparison(console, comparison, len(pairs), file)
     return comparison.answer.outcome.exit_code
 
@@ -123,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m loadtests compare",
         description="Measure A and B in turns and say whether B is slower, with a confidence interval.",
         epilog="Exits with 0 when B is not slower, 1 when it is slower or fails, 2 when the pairs do not tell. "
-        f"Writes {COMPARISON_FILE} below --out.",
+        f"Writes {COMPARISON_FILE} and {PAGE_FILE} below --out.",
     )
     for side, what in (("a", "what was"), ("b", "what shall be")):
         parser.add_argument(f"--{side}", required=True, metavar="SERVER", help=f"HOST:PORT or a placed release: {what}")

@@ -1,6 +1,7 @@
 """The command `soak`: a steady load for long, and whether anything of the server or its latency rises for good."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
+from loadtests.page import PAGE_FILE, page_html
+from loadtests.pages.soak import soak_page
 from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.served import Served
 from loadtests.slo import read_slo
@@ -28,7 +31,7 @@ SOAK_FILE = "soak.json"
 def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Soak and return the exit code: 0 steady, 1 rising or objectives missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [SOAK_FILE])
+    prepare_folder(options.out, [SOAK_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = replace(
         load_of(options, slo.load), duration_s=options.duration_s, rate_rps=options.rate_rps or slo.load.rate_rps
@@ -56,7 +59,9 @@ def _soak(options: argparse.Namespace, load: Load, served: Served, examiner: Exa
     )
     verdict = judge_soak(run.verdict, findings)
     file = options.out / SOAK_FILE
-    write_whole(file, soak_text(verdict, run.verdict, findings, series, _conditions(options, load, served)))
+    text = soak_text(verdict, run.verdict, findings, series, _conditions(options, load, served))
+    write_whole(file, text)
+    write_whole(options.out / PAGE_FILE, page_html(soak_page(json.loads(text))))
     print_soak(console, verdict, findings, (*sorted(watcher.lost), *_not_watched(served)), file)
     return verdict.outcome.exit_code
 
@@ -100,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Keep a steady load up and fail when memory, file descriptors, queue or latency rise for good.",
         epilog="A rise counts when it is significant, larger than allowed and goes on in the second half. Exits with 0 "
         f"when nothing rises, 1 when something does or an objective is missed, 2 when the run is invalid. Writes "
-        f"{SOAK_FILE} below --out.",
+        f"{SOAK_FILE} and {PAGE_FILE} below --out.",
     )
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", metavar="HOST:PORT", help="gRPC address of a running server")

@@ -80,6 +80,12 @@ def test_a_sampled_wrong_answer_is_a_fault_and_every_comparison_is_written_down(
     assert samples.of(np.array([3])).correct_ratio(0.98) is None
 
 
+def test_what_differs_from_an_expert_is_written_down_and_no_error(tmp_path: Path) -> None:
+    checker = Checker(SEGMENTATION, Expected({0: MASK}, 1, 0.98, own=False), tmp_path)
+    assert checker.fault_in(7, 0, _answer(1 - MASK)) is None
+    assert read_samples(tmp_path).correct_ratio(0.98) == 0
+
+
 def test_the_checker_compares_those_that_are_sampled(tmp_path: Path) -> None:
     checker = Checker(SEGMENTATION, Expected({0: MASK}, 5, 0.98), tmp_path)
     for index in range(200):
@@ -98,7 +104,7 @@ def test_what_is_expected_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     Expected({3: MASK, 11: np.array([2], np.int32)}, 4, 0.9).save(tmp_path)
     loaded = Expected.load(tmp_path)
     np.testing.assert_array_equal(loaded.answers[3], MASK)
-    assert (set(loaded.answers), loaded.sample_every, loaded.agreement) == ({3, 11}, 4, 0.9)
+    assert (set(loaded.answers), loaded.sample_every, loaded.agreement, loaded.own) == ({3, 11}, 4, 0.9, True)
     assert loaded.answers[11].dtype == np.int32
     assert not Expected.load(tmp_path / "nowhere").answers
 
