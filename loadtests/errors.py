@@ -3,7 +3,7 @@
     LoadTestError
     ├── UnknownCommandError     the first word of the command line is no command
     ├── InvalidObjectivesError  slo.yaml is missing, misspelt or of the wrong type
-    ├── InvalidCapacityError    a capacity.json cannot be read, or is of another version
+    ├── InvalidCapacityError    a capacity cannot be asked for so, or its file cannot be used
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
     ├── NoExpectationError      what answers shall be compared with cannot be read
@@ -27,7 +27,7 @@ class InvalidObjectivesError(LoadTestError):
 
 
 class InvalidCapacityError(LoadTestError):
-    """The file of capacities cannot be used."""
+    """The capacities asked for contradict each other, or the file of them cannot be used."""
 
 
 class InvalidScheduleError(LoadTestError):

@@ -13,7 +13,7 @@ from loadtests.correctness import SAMPLES_FILE, read_samples
 from loadtests.drawing import resolve_images
 from loadtests.drive import Driver, Endpoint, Interruption, Load
 from loadtests.errors import ServerNotReadyError
-from loadtests.flags import add_endpoint_arguments, endpoint_from, not_negative, positive
+from loadtests.flags import add_endpoint_arguments, at_least_one, endpoint_from, not_negative, positive
 from loadtests.images import image_set
 from loadtests.judged import Judged, judged
 from loadtests.rehearsal import rehearse
@@ -34,6 +34,9 @@ def add_question_arguments(parser: argparse.ArgumentParser, *, out: str) -> None
     load.add_argument("--warm-up-s", type=not_negative, metavar="S", help="time before each piece that is not judged")
     load.add_argument("--arrivals", choices=("poisson", "constant"), help="random or evenly spaced arrivals")
     load.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    load.add_argument(
+        "--processes", type=at_least_one, default=1, metavar="N", help="load generators here (default: %(default)s)"
+    )
     add_endpoint_arguments(parser.add_argument_group("endpoint"))
 
 

@@ -16,6 +16,7 @@ from loadtests.capacity.search import Plan
 from loadtests.capacity.terminal import print_searches, print_trial
 from loadtests.capacity.verdict import verdict_of
 from loadtests.drive import Driver, Interruption, Load, drive
+from loadtests.errors import InvalidCapacityError
 from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
 from loadtests.machine import describe_machine
@@ -40,7 +41,7 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     load = load_of(options, slo.load)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption, options.processes)
         examiner.rehearse(servers, load)
         outcome = _measure(options, slo, load, servers, examiner)
     return outcome.exit_code
@@ -109,6 +110,8 @@ def _wanted(options: argparse.Namespace) -> list[Served | Release]:
     profiles, instances = options.profiles or [""], options.instances or [None]
     if options.repository is None:
         # A server that runs already is what it is; the flags only name it.
+        if len(profiles) > 1 or len(instances) > 1:
+            raise InvalidCapacityError("the server at --url has one profile and one number of instances: name these.")
         return [Served(options.url, profiles[0], instances[0])]
     return [Release(options.repository, profile or "default", count) for profile in profiles for count in instances]
 

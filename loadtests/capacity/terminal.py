@@ -38,8 +38,9 @@ def print_searches(console: Console, searches: Sequence[Search], verdict: Capaci
 
 
 def _table(searches: Sequence[Search]) -> Table:
-    table = Table("server", title="requests per second that meet the objectives")
-    for heading in ("capacity", "surely between", "trials", "at target", "p99 there", "queue there"):
+    table = Table(title="requests per second that meet the objectives")
+    table.add_column("server", overflow="fold")
+    for heading in ("capacity", "between", "trials", "target", "p99 there", "queue there"):
         table.add_column(heading, justify="right")
     for search in searches:
         table.add_row(search.served.name, *_capacity_cells(search), str(len(search.trials)), *_target_cells(search))

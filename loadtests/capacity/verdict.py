@@ -50,8 +50,12 @@ def _judge(search: Search, at_least_rps: float | None) -> tuple[Outcome, str]:
         return Outcome.MISSED, f"{name}: {sure_rps:.3g} requests/s are sure, {at_least_rps:g} were asked for."
     if found.capacity is None:
         return Outcome.PASSED, f"{name}: {_WHY_NONE[Limit.CEILING]}"
-    return Outcome.PASSED, _wide(search) if found.limit is Limit.TRIALS else ""
+    return Outcome.PASSED, _remark(search, found.limit)
 
 
-def _wide(search: Search) -> str:
-    return f"{search.served.name}: the trials were used up before the interval was --precision narrow."
+def _remark(search: Search, limit: Limit) -> str:
+    if search.target is not None and not search.target.met:
+        return f"{search.served.name}: at its target load the objectives were missed: measure on a quieter machine."
+    if limit is Limit.TRIALS:
+        return f"{search.served.name}: the trials were used up before the interval was --precision narrow."
+    return ""

@@ -41,7 +41,7 @@ def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     load = _slice_load(options, slo)
     interruption = Interruption()
     with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption)
+        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption, options.processes)
         examiner.rehearse(servers, load)
         return _compare(options, slo, load, servers, examiner)
 

@@ -122,7 +122,6 @@ def _add_soak_arguments(soaking: "argparse._ArgumentGroup") -> None:
     soaking.add_argument("--rate", dest="rate_rps", type=positive, metavar="RPS", help="(default: the objectives' own)")
     soaking.add_argument("--duration-s", type=positive, default=600.0, metavar="S", help="(default: %(default)s)")
     soaking.add_argument("--sample-s", type=positive, default=1.0, metavar="S", help="(default: %(default)s)")
-    soaking.add_argument("--processes", type=at_least_one, default=1, metavar="N", help="generators (default: 1)")
     names = ", ".join(f"'{watched.name}'" for watched in WATCHED)
     soaking.add_argument(
         "--allow", action=_Allow, default={}, metavar="NAME=RISE", help=f"another limit, in its unit, for {names}"

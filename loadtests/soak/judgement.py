@@ -38,8 +38,8 @@ MEMORY = Watched("memory", "MiB", 32.0, 0.05)
 DESCRIPTORS = Watched("file descriptors", "", 10.0, 0.05)
 PENDING = Watched("pending requests", "", 2.0, 0.25)
 QUEUE = Watched("queue time", "ms", 2.0, 0.25)
-P50 = Watched("latency p50", "ms", 1.0, 0.15)
-P95 = Watched("latency p95", "ms", 2.0, 0.25)
+P50 = Watched("latency p50", "ms", 2.0, 0.20)
+P95 = Watched("latency p95", "ms", 5.0, 0.50)
 WATCHED = (MEMORY, DESCRIPTORS, PENDING, QUEUE, P50, P95)
 
 

@@ -21,6 +21,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         self.options = options
         self.started_s = time.monotonic()
         self.answered = 0
+        self.kept: list[bytearray] = []
 
     def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
         return messages.ServerLiveResponse(live=True)
@@ -39,6 +40,7 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         time.sleep(self.options.delay_s + self._stall_left_s())
         self.answered += 1
+        self.kept.append(bytearray(1024 * self.options.leak_kib))
         return self._answer()
 
     def _stall_left_s(self) -> float:
@@ -70,6 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--stall-every-s", type=float, default=3.0)
     parser.add_argument("--wrong-answer", action="store_true")
     parser.add_argument("--wrong-after", type=int)
+    parser.add_argument("--leak-kib", type=int, default=0, help="memory that each request keeps")
     parser.add_argument("--not-ready", action="store_true")
     return parser.parse_args()
 

@@ -92,6 +92,8 @@ class SimulatedDriver:
         *,
         interruption: Interruption,
         processes: int = 1,
+        workers: int = 0,
+        port: int = 0,
         on_tick: Callable[[], None] = lambda: None,
     ) -> Drive:
         on_tick()
