@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from slowdown import slowdown
 
 from loadtests.arrivals import arrival_times_ns
 from loadtests.generator import locust_command
@@ -133,11 +134,42 @@ def test_an_interrupted_run_ends_soon_with_what_was_measured(door: Door, start_s
         signalled_s = time.monotonic()
         process.send_signal(number)
         output = process.communicate(timeout=60)[0]
-    assert time.monotonic() - signalled_s < 3
+    assert time.monotonic() - signalled_s < 3 * slowdown()
     assert process.returncode == 2, output
     assert "Traceback" not in output
     assert door.summary()["counts"]["measured"] > 0
     assert "interrupted" in door.summary()["invalid_reasons"][0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_does_not_wait_for_a_slow_server_before_the_load(door: Door, start_server, number: int) -> None:
+    with door.started(start_server("--delay-s=20").url) as process:
+        deadline_s = time.monotonic() + 30
+        while not door.out.exists():
+            assert time.monotonic() < deadline_s, "the run did not begin"
+            time.sleep(0.05)
+        # Long enough to ask for the first image, far shorter than its answer takes.
+        time.sleep(1.5 * slowdown())
+        signalled_s = time.monotonic()
+        process.send_signal(number)
+        output = process.communicate(timeout=20)[0]
+    assert time.monotonic() - signalled_s < 3 * slowdown()
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert "interrupted" in output
+
+
+def test_a_server_that_hangs_is_a_missed_objective(door: Door, start_server) -> None:
+    """Its connections stay open, so that only patience ends."""
+    server = start_server()
+    with door.started(server.url, "--duration-s=2", "--timeout-s=0.5") as process:
+        _wait_for_rows(door.out / ROWS_FILE, 10)
+        server.process.send_signal(signal.SIGSTOP)
+        output = process.communicate(timeout=40)[0]
+    assert process.returncode == 1, output
+    assert "Traceback" not in output
+    assert door.summary()["counts"]["measured"] == door.summary()["counts"]["planned"]
+    assert door.summary()["latency_ms"]["max"] >= 500
 
 
 def test_a_killed_generator_makes_the_run_invalid(door: Door, start_server) -> None:
