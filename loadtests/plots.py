@@ -41,7 +41,7 @@ SLICE_REQUESTS, MIN_SLICES, MAX_SLICES = 50, 4, 60
 # A limit above so many times the slowest request is not drawn.
 VIEW = 2.0
 PERCENTS = (0, 50, 90, 99, 99.9, 99.99, 99.999)
-Plot = Callable[[Axes], None]
+Plot = Callable[[Axes], object]
 
 
 def svg(name: str, plot: Plot, size_inch: Size = SIZE_INCH, left_inch: float = LEFT_INCH) -> str:
@@ -58,6 +58,11 @@ def svg(name: str, plot: Plot, size_inch: Size = SIZE_INCH, left_inch: float = L
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     document = text.getvalue()
     return document[document.index("<svg") :]
+
+
+def warm_up() -> None:
+    """Load fonts and the SVG writer now: an interrupted run has no time for that later."""
+    svg("warm_up", lambda axes: axes.set(xlabel="s"))
 
 
 def _margins(size_inch: Size, left_inch: float) -> tuple[float, float, float, float]:

@@ -45,7 +45,7 @@ class RunResult:
 
     def remarks(self) -> tuple[str, ...]:
         """Sentences a reader of the figures should know."""
-        remarks = (self._closed_loop(), self._few_requests(), self._comparisons())
+        remarks = (self._closed_loop(), self._failures(), self._few_requests(), self._comparisons())
         return tuple(remark for remark in remarks if remark)
 
     def _closed_loop(self) -> str:
@@ -53,6 +53,11 @@ class RunResult:
         if not users:
             return ""
         return f"A closed loop of {users} users: each waits for its answer, so a stall of the server hardly shows."
+
+    def _failures(self) -> str:
+        if not self.measured.errors:
+            return ""
+        return "Failed requests count with the time they took: many quick refusals make the quantiles look fast."
 
     def _few_requests(self) -> str:
         count = self.measured.measured
@@ -63,7 +68,8 @@ class RunResult:
             return ""
         if count < least:
             return f"With {count} measured requests {name} is the slowest of them; {enough} or more tell."
-        return f"With {count} measured requests only {count // least} are slower than {name}; {enough} or more tell."
+        beyond = "one is" if count < 2 * least else f"{count // least} are"
+        return f"With {count} measured requests only {beyond} slower than {name}; {enough} or more tell."
 
     def _comparisons(self) -> str:
         measured = self.measured

@@ -10,6 +10,7 @@ from fovea_client import FoveaError
 from fovea_client.requests import ConfigRequest, ReadyRequest
 from rich.console import Console
 
+from loadtests import plots
 from loadtests.correctness import SAMPLES_FILE, read_samples
 from loadtests.drawing import resolve_images
 from loadtests.drive import Endpoint, drive
@@ -105,6 +106,7 @@ def _drive(
     settings: RunSettings, slo: Slo, expected: Path | None, interruption: Interruption, console: Console
 ) -> RunResult:
     endpoint, load, out = settings.endpoint, settings.load, settings.out
+    plots.warm_up()
     with console.status("asking once for what answers are compared with"):
         compared_with = _rehearse(settings, slo, expected, interruption)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -65,11 +65,15 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         ) from None
 
 
+def _weight(given: Any) -> int:
+    return 1 if given in (None, "") else int(given)
+
+
 def _arrival(place: str, fields: Any) -> tuple[int, str, int]:
     if not isinstance(fields, Mapping) or not set(fields) <= set(COLUMNS):
         raise InvalidScheduleError(f"{place}: columns are {', '.join(COLUMNS)}, nothing else.")
     try:
-        time_s, weight = float(fields["time_s"]), int(fields.get("weight") or 1)
+        time_s, weight = float(fields["time_s"]), _weight(fields.get("weight"))
     except (KeyError, TypeError, ValueError):
         time_s, weight = math.nan, 0
     if not 0 <= time_s < math.inf or weight < 1:
