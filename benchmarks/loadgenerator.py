@@ -174,8 +174,8 @@ def judge(paces: Sequence[Pace], turns: Sequence[Turn]) -> list[Bar]:
 
 def _pace_table(paces: Sequence[Pace]) -> Table:
     table = Table(title="the generator alone, Poisson arrivals")
-    times = ("lag p50 ms", "lag p99 ms", "latency p50 ms", "latency p99 ms")
-    columns = ("asked /s", "answered /s", *times, "CPU µs a request", "a core's worth /s")
+    headings = ("lag p50 ms", "lag p99 ms", "latency p50 ms", "latency p99 ms")
+    columns = ("asked /s", "answered /s", *headings, "CPU µs a request", "a core's worth /s")
     for column in columns:
         table.add_column(column, justify="right")
     for each in paces:
@@ -190,8 +190,8 @@ def _turn_table(turns: Sequence[Turn], rate_rps: float) -> Table:
     for column in ("p50 ms", "perf_analyzer", "p99 ms", "perf_analyzer"):
         table.add_column(column, justify="right")
     for turn in turns:
-        times = (turn.ours_p50_ms, turn.theirs_p50_ms, turn.ours_p99_ms, turn.theirs_p99_ms)
-        table.add_row(*(f"{time:.2f}" for time in times))
+        figures = (turn.ours_p50_ms, turn.theirs_p50_ms, turn.ours_p99_ms, turn.theirs_p99_ms)
+        table.add_row(*(f"{figure:.2f}" for figure in figures))
     return table
 
 
