@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/i
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
-	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  PYTHON=<interpreter>"
+	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  BEFORE=<release>  PYTHON=<interpreter>"
 
 .PHONY: install
 install: $(INSTALLED) ## install everything into .venv, pinned and hashed
@@ -65,6 +65,21 @@ serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC
 load-test: $(INSTALLED) ## load-test the server that `make serve` runs
 	@$(RUN) loadtests run --url 127.0.0.1:8001 --task $(TASK) --images "$(BUILD)/training/$(TASK)/held_out/images" \
 		--out "$(BUILD)/loadtest"
+
+.PHONY: capacity
+capacity: $(INSTALLED) ## the rate up to which the placed release meets its objectives, as PROFILE
+	@$(RUN) loadtests capacity --repository "$(BUILD)/model_repository" --profiles $(PROFILE) --task $(TASK) \
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/capacity"
+
+.PHONY: compare
+compare: $(INSTALLED) ## whether the placed release is slower than the release BEFORE
+	@$(RUN) loadtests compare --a "$(BEFORE)" --b "$(BUILD)/model_repository" --task $(TASK) \
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/compare"
+
+.PHONY: soak
+soak: $(INSTALLED) ## ten minutes of steady load: does memory, a queue or latency rise?
+	@$(RUN) loadtests soak --repository "$(BUILD)/model_repository" --profile $(PROFILE) --task $(TASK) \
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/soak"
 
 .PHONY: lock
 lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)

@@ -1,13 +1,25 @@
-"""Front door: `python -m loadtests [run] --url HOST:PORT --images DIR`. See `--help`."""
+"""Front door: `python -m loadtests [run|capacity|size|compare|soak|worker] …`. See `--help` of each."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from loadtests.capacity.command import capacity
+from loadtests.capacity.size import size
+from loadtests.compare.command import compare
 from loadtests.errors import LoadTestError, UnknownCommandError
 from loadtests.run import run
+from loadtests.soak.command import soak
 from loadtests.verdict import Outcome
+from loadtests.worker import worker
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {"run": run}
+COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "capacity": capacity,
+    "size": size,
+    "compare": compare,
+    "soak": soak,
+    "worker": worker,
+}
 DEFAULT_COMMAND = "run"
 
 

@@ -3,8 +3,10 @@
     LoadTestError
     ├── UnknownCommandError     the first word of the command line is no command
     ├── InvalidObjectivesError  slo.yaml is missing, misspelt or of the wrong type
+    ├── InvalidCapacityError    a capacity cannot be asked for so, or its file cannot be used
     ├── InvalidScheduleError    the arrivals asked for are too many, or none would be measured
     ├── NoImagesError           the folder of images is missing or holds none
+    ├── NoExpectationError      what answers shall be compared with cannot be read
     ├── OutputNotWritableError  the reports could not be written
     └── ServerNotReadyError     the server or the model does not answer that it is ready
 
@@ -24,12 +26,20 @@ class InvalidObjectivesError(LoadTestError):
     """The file of objectives cannot be used as it stands."""
 
 
+class InvalidCapacityError(LoadTestError):
+    """The capacities asked for contradict each other, or the file of them cannot be used."""
+
+
 class InvalidScheduleError(LoadTestError):
     """The arrivals asked for cannot be driven or would measure nothing."""
 
 
 class NoImagesError(LoadTestError):
     """There is no image to send."""
+
+
+class NoExpectationError(LoadTestError):
+    """There is nothing to compare answers with where the caller said there is."""
 
 
 class OutputNotWritableError(LoadTestError):

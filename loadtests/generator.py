@@ -1,78 +1,130 @@
-"""Runs the locustfile in a process of its own, and makes sure that the process ends.
+"""Runs the locustfile in processes of their own, and makes sure that they end.
 
-gevent replaces the standard library's blocking calls for a whole process and gRPC under gevent has been seen to hang at
-exit; neither may reach the process that judges and reports.
+Locust brings gevent, and gRPC has been seen to hang at an interpreter's exit; neither may reach the process that judges
+and reports.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from loadtests.settings import RunSettings
+from loadtests.endpoint import Endpoint
+from loadtests.flags import to_arguments
+from loadtests.interruption import Interruption
+from loadtests.load import Load
+from loadtests.outcome_file import GENERATOR_FILE, read_generator_file
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 LOG_FILE = "locust.log"
+# Locust's own, for workers from elsewhere.
+DEFAULT_PORT = 5557
 POLL_S = 0.1
 # Interpreter start, imports and reading the images, on a machine that is busy with the server.
 START_ALLOWANCE_S = 30.0
+# The same for workers elsewhere, whose machines may have to be started first.
+CONNECT_ALLOWANCE_S = 300.0
 # An interrupted run has three seconds; the report needs the rest of them.
 STOP_PATIENCE_S = 1.5
-# A closed terminal too: the generator has a session of its own and would go on without its parent.
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Locust exits with 1 when requests failed, which is a result and not a fault of the generator.
-CLEAN_EXITS = frozenset({0, 1})
+Processes = Sequence["subprocess.Popen[bytes]"]
 
 
-class Interruption:
-    """Whether a signal that asks the process to end has come since `listen` was entered."""
+@dataclass(frozen=True)
+class Workers:
+    """How many generators share a load.
 
-    def __init__(self) -> None:
-        self.signal_name = ""
-
-    @contextmanager
-    def listen(self) -> Iterator[None]:
-        """Note the signals instead of dying of them, inside the block."""
-        former = {number: signal.signal(number, self._note) for number in END_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        self.signal_name = signal.Signals(number).name
-
-
-def generate(settings: RunSettings, interruption: Interruption, on_tick: Callable[[], None]) -> tuple[str, ...]:
-    """Drive the whole schedule and return sentences about what went wrong with the generator, none if all is well.
-
-    Rows are written below `settings.out` while it runs. Calls `on_tick` every POLL_S. Ends early on an interruption
-    and, at the latest, when the schedule, the last request's timeout and START_ALLOWANCE_S have passed.
+    Attributes:
+        local: on this machine, started and ended here.
+        remote: on others, see the command `worker`; they connect to `port` of this machine.
+        port: of Locust's master; 0 stands for DEFAULT_PORT, or for a free one where no worker is remote.
     """
-    deadline_s = time.monotonic() + START_ALLOWANCE_S + settings.span_s + settings.timeout_s
-    process = _start(settings)
+
+    local: int = 1
+    remote: int = 0
+    port: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether one process is all."""
+        return self.local == 1 and self.remote == 0
+
+    @property
+    def start_allowance_s(self) -> float:
+        """How long it may take until all of them are ready."""
+        return CONNECT_ALLOWANCE_S if self.remote else START_ALLOWANCE_S
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How it went with the generators: see the attributes of the same names of `drive.Drive`."""
+
+    cpu_ratio: float | None
+    faults: tuple[str, ...]
+
+
+def generate(
+    endpoint: Endpoint,
+    load: Load,
+    out: Path,
+    interruption: Interruption,
+    *,
+    workers: Workers,
+    on_tick: Callable[[], None],
+) -> Generation:
+    """Drive the whole load; `faults` are sentences about what went wrong with the generator, none if all is well.
+
+    Rows are written below `out` while it runs. Calls `on_tick` every POLL_S. Ends early on an interruption
+    and, at the latest, when the schedule, the last request's timeout and the workers' `start_allowance_s` have passed.
+    """
+    deadline_s = time.monotonic() + workers.start_allowance_s + load.span_s + endpoint.timeout_s
+    (out / GENERATOR_FILE).unlink(missing_ok=True)
+    processes = _start(endpoint, load, out, workers)
     try:
-        while process.poll() is None and not interruption.signal_name and time.monotonic() < deadline_s:
+        while processes[0].poll() is None and not interruption.signal_name and time.monotonic() < deadline_s:
             on_tick()
             time.sleep(POLL_S)
-        hung = process.poll() is None and not interruption.signal_name
+        hung = processes[0].poll() is None and not interruption.signal_name
     finally:
-        _end(process)
-    return _faults(process.returncode, hung, interruption, settings.out / LOG_FILE)
+        _end(processes)
+    said = read_generator_file(out)
+    faults = (*_faults(processes[0].returncode, hung, interruption, out / LOG_FILE), *said.get("faults", ()))
+    return Generation(said.get("cpu_ratio"), faults[:1])
 
 
-def _start(settings: RunSettings) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--users=1", "--only-summary"]
-    with (settings.out / LOG_FILE).open("wb") as log:
+def locust_command(*flags: str) -> tuple[list[str], dict[str, str]]:
+    """The command line of a generator and its environment."""
+    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
+    # Who sends does it in a thread, which must be one; Locust's master sends nothing and needs gevent's replacements.
+    unpatched = {} if "--master" in flags else {"LOCUST_SKIP_MONKEY_PATCH": "1"}
+    return [*command, "--stop-timeout=5", *flags], {**os.environ, **unpatched}
+
+
+def _start(endpoint: Endpoint, load: Load, out: Path, workers: Workers) -> Processes:
+    """The process whose end is the end of the load, then those that it coordinates."""
+    own = [f"--out={out}", *to_arguments(endpoint, load)]
+    if workers.alone:
+        return [_spawn(out, "--users=1", *own)]
+    port, count = workers.port or (DEFAULT_PORT if workers.remote else _free_port()), workers.local + workers.remote
+    host = "*" if workers.remote else "127.0.0.1"
+    counted = (f"--users={count}", f"--spawn-rate={count}", f"--expect-workers={count}")
+    bound = (f"--master-bind-host={host}", f"--master-bind-port={port}")
+    master = _spawn(out, "--master", *bound, *counted, f"--expect-workers-max-wait={workers.start_allowance_s:g}", *own)
+    worker = ("--worker", "--master-host=127.0.0.1", f"--master-port={port}", f"--out={out}")
+    return [master, *(_spawn(out, *worker) for _ in range(workers.local))]
+
+
+def _spawn(out: Path, *flags: str) -> "subprocess.Popen[bytes]":
+    command, environment = locust_command(*flags)
+    with (out / LOG_FILE).open("ab") as log:
         # A session of its own: Ctrl+C then reaches this process alone, which decides how the other one ends.
         return subprocess.Popen(
-            [*command, "--stop-timeout=5", *settings.to_arguments()],
+            command,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -80,14 +132,24 @@ def _start(settings: RunSettings) -> "subprocess.Popen[bytes]":
         )
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
+def _end(processes: Processes) -> None:
+    """Workers first, so that their last rows reach the master; what does not end in time is killed."""
+    deadline_s = time.monotonic() + STOP_PATIENCE_S
+    first, *workers = processes
+    for process in workers if workers and first.poll() is None else processes:
         process.terminate()
-    try:
-        process.wait(STOP_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+    while any(process.poll() is None for process in processes) and time.monotonic() < deadline_s:
+        time.sleep(POLL_S / 5)
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _faults(exit_code: int, hung: bool, interruption: Interruption, log: Path) -> tuple[str, ...]:
@@ -95,6 +157,6 @@ def _faults(exit_code: int, hung: bool, interruption: Interruption, log: Path) -
         return (f"the run was interrupted by {interruption.signal_name} before its schedule ended.",)
     if hung:
         return (f"the load generator did not end in time and was killed; see {log}.",)
-    if exit_code not in CLEAN_EXITS:
+    if exit_code:
         return (f"the load generator ended with exit code {exit_code}; see {log}.",)
     return ()

@@ -29,17 +29,18 @@ def _suite_attributes(result: RunResult, cases: list[ElementTree.Element]) -> di
         for plural, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
     }
     return {
-        "name": f"loadtests.{result.settings.task}",
+        "name": f"loadtests.{result.settings.endpoint.task}",
         "tests": str(len(cases)),
         **totals,
-        "time": f"{result.settings.duration_s:g}",
+        "time": f"{result.settings.load.duration_s:g}",
         "timestamp": result.started_at,
     }
 
 
 def _objective_case(result: RunResult, objective: ObjectiveResult) -> ElementTree.Element:
     case = _case(result, objective.name)
-    sentence = f"{objective.name}: {_figure(objective.measured)}, must be {SIGNS[objective.bound]} {objective.limit:g}"
+    figure = "not measured" if objective.measured is None else f"{objective.measured:.4g}"
+    sentence = f"{objective.name}: {figure}, must be {SIGNS[objective.bound]} {objective.limit:g}"
     if result.verdict.outcome is Outcome.INVALID:
         ElementTree.SubElement(case, "skipped", message=f"the run is invalid; {sentence}")
     elif not objective.met:
@@ -57,8 +58,4 @@ def _validity_case(result: RunResult) -> ElementTree.Element:
 
 
 def _case(result: RunResult, name: str) -> ElementTree.Element:
-    return ElementTree.Element("testcase", classname=f"loadtests.{result.settings.task}", name=name)
-
-
-def _figure(measured: float | None) -> str:
-    return "not measured" if measured is None else f"{measured:.4g}"
+    return ElementTree.Element("testcase", classname=f"loadtests.{result.settings.endpoint.task}", name=name)

@@ -1,140 +1,125 @@
-"""The load generator: Locust drives an ensemble over gRPC at the times a schedule says.
+"""The load generator: Locust starts, stops and coordinates what `sending` sends over gRPC at the times a schedule says.
 
     python -m loadtests --url HOST:PORT --images DIR            judges the run and writes reports
-    locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR      only drives, with Locust's tables
+    LOCUST_SKIP_MONKEY_PATCH=1 locust -f loadtests/locustfile.py --headless --url HOST:PORT --images DIR ...
 
-One Locust user is the dispatcher of an open loop (see `open_loop`); more users or workers would repeat its schedule.
+The second only drives and writes rows. One Locust user of each process is the dispatcher of its share; with `--master`
+and `--worker` the rows of all workers come together at the master (`workers`).
 """
 
-import locust  # before everything that opens a socket: gevent replaces the blocking calls
-
-# isort: split
 import os
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 import gevent
-import grpc.experimental.gevent as grpc_gevent
-from fovea_client import Client, FoveaError, Retry
-from fovea_client.transport import GrpcTransport
-from gevent.event import Event
+import locust
+from gevent import monkey
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
-from loadtests.answers import IMAGE_INPUT, OUTPUTS, fault_in
-from loadtests.images import find_images, read_payload
-from loadtests.open_loop import OpenLoop
-from loadtests.recorder import Recorder, RequestRow
-from loadtests.settings import ROWS_FILE, RunSettings, add_run_arguments, settings_from
-from loadtests.slo import read_slo
+from loadtests.errors import LoadTestError
+from loadtests.flags import LOAD_DEFAULTS, add_endpoint_arguments, add_load_arguments, endpoint_from, load_from
+from loadtests.sending import Sending
+from loadtests.workers import Alone, Master, Worker
 
-# gRPC's C core blocks the whole process unless it is told about gevent before the first channel exists.
-grpc_gevent.init_gevent()
-
-# A proxy in between would be measured along with the server.
-CHANNEL_ARGUMENTS = (("grpc.enable_http_proxy", 0),)
-DRAIN_MARGIN_S = 1.0
-stopping = Event()
+FLUSH_PERIOD_S = 0.1
+UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
+FAILED = 3
 
 
-class OpenLoopUser(locust.User):  # type: ignore[misc]
-    """The dispatcher. Its only task walks the whole schedule once and then ends the run."""
+class Process:
+    """What there is once in a process. `out` is its own: a worker's other options come from its master."""
 
-    fixed_count = 1
+    out = Path()
+    station: Alone | Worker | Master | None = None
+    sending: Sending | None = None
 
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        self.settings = _settings(environment)
-        self.clients: list[Client] = []
 
-    def walk_the_schedule(self) -> None:
-        """Send every request of the schedule; end the run also when this fails, or nothing ever would."""
+class DispatcherUser(locust.User):  # type: ignore[misc]
+    """The dispatcher. Its only task sends a whole share and then ends the run."""
+
+    def send_the_share(self) -> None:
+        """Send it; end the run also when this fails, or nothing ever would."""
         try:
-            self._connect()
-            recorder = Recorder(self.settings.out / ROWS_FILE)
-            loop = OpenLoop(self.settings.due_ns().tolist(), self._ask, lambda row: self._finish(recorder, row))
-            loop.run(stopping, patience_s=self.settings.timeout_s + DRAIN_MARGIN_S)
-        finally:
+            self._send_the_share()
+        except Exception:
+            self.environment.process_exit_code = FAILED
+            gevent.spawn(self.environment.runner.quit)
+            raise
+        # A worker waits for its master, which ends when all are done.
+        if not isinstance(self.environment.runner, WorkerRunner):
             gevent.spawn(self.environment.runner.quit)
         raise StopUser
 
-    tasks = [walk_the_schedule]  # noqa: RUF012
+    tasks = [send_the_share]  # noqa: RUF012
 
-    def on_stop(self) -> None:
-        """Close the channels now: at interpreter shutdown, gRPC under gevent hangs."""
-        for client in self.clients:
-            client.close()
-
-    def _connect(self) -> None:
-        settings = self.settings
-        self.payloads = [read_payload(path) for path in find_images(settings.images)]
-        self.clients = [_client(settings) for _ in range(settings.connections)]
-
-    def _ask(self, index: int) -> str | None:
-        client = self.clients[index % len(self.clients)]
-        payload = self.payloads[index % len(self.payloads)]
-        try:
-            answer = client.infer(self.settings.task, {IMAGE_INPUT: payload}, outputs=OUTPUTS)
-        except FoveaError as error:
-            return str(error)
-        # A defect of the generator must show in the report, not vanish with its greenlet.
-        except Exception as error:  # noqa: BLE001
-            return f"{type(error).__name__}: {error}"
-        return fault_in(answer)
-
-    def _finish(self, recorder: Recorder, row: RequestRow) -> None:
-        recorder.append(row)
-        self.environment.events.request.fire(
-            request_type="gRPC",
-            name=self.settings.task,
-            response_time=row.latency_ns / 1e6,
-            response_length=0,
-            exception=None if row.error is None else RuntimeError(row.error),
-            context={},
-        )
-
-
-def _client(settings: RunSettings) -> Client:
-    # Every connection is one of its own. A retry would hide what is to be measured.
-    transport = GrpcTransport(settings.url, channel_args=CHANNEL_ARGUMENTS)
-    return Client(settings.url, timeout_s=settings.timeout_s, retry=Retry.none(), transport=transport)
-
-
-def _settings(environment: Environment) -> RunSettings:
-    options = environment.parsed_options
-    return settings_from(options, read_slo(options.slo).load)
+    def _send_the_share(self) -> None:
+        if monkey.is_module_patched("threading"):
+            raise LoadTestError(f"set {UNPATCHED}=1: with gevent's replacements the sending thread would be none.")
+        options, station = self.environment.parsed_options, Process.station
+        assert isinstance(station, Alone | Worker)  # noqa: S101
+        endpoint, load = endpoint_from(options), load_from(options, LOAD_DEFAULTS)
+        Process.sending = sending = Sending(endpoint, load, Process.out, station.rows)
+        thread = gevent.get_hub().threadpool.spawn(sending.run)
+        while not thread.ready() and not sending.ready.is_set():
+            gevent.sleep(FLUSH_PERIOD_S / 10)
+        if sending.ready.is_set():
+            station.prepared(sending)
+        while not thread.ready():
+            gevent.sleep(FLUSH_PERIOD_S)
+            station.flush()
+        thread.get()
+        station.done(sending.cpu_ratio)
 
 
 def _add_flags(parser: ArgumentParser) -> None:
-    add_run_arguments(parser)
+    parser.add_argument("--url", metavar="HOST:PORT", help="gRPC address of the server")
+    parser.add_argument("--out", default="build/loadtest", metavar="DIR", help="rows (default: %(default)s)")
+    parser.add_argument("--closed-loop-users", type=int, default=0, metavar="N", help="a closed loop of so many users")
+    add_endpoint_arguments(parser)
+    add_load_arguments(parser)
+
+
+def _init(environment: Environment, **_: Any) -> None:
+    Process.out = Path(environment.parsed_options.out)
+    Process.out.mkdir(parents=True, exist_ok=True)
 
 
 def _start(environment: Environment, **_: Any) -> None:
-    _settings(environment).out.mkdir(parents=True, exist_ok=True)
-    stopping.clear()
+    if isinstance(environment.runner, MasterRunner):
+        Process.station = Master(environment, Process.out, environment.parsed_options.expect_workers)
+    elif isinstance(environment.runner, WorkerRunner):
+        Process.station = Worker(environment)
+    else:
+        Process.station = Alone(Process.out)
 
 
 def _stop(**_: Any) -> None:
-    stopping.set()
+    if Process.sending is not None:
+        Process.sending.stop()
 
 
-def _refuse_an_empty_run(environment: Environment, **_: Any) -> None:
-    # Locust would exit with 0, and a gate in front of a deployment would open.
-    if environment.runner is not None and environment.runner.stats.total.num_requests == 0:
-        environment.process_exit_code = 1
+def _quit(environment: Environment, **_: Any) -> None:
+    _stop()
+    # Locust's own codes are about requests that it counted, and it counts none here.
+    environment.process_exit_code = environment.process_exit_code or 0
+    if isinstance(Process.station, Master):
+        Process.station.close()
 
 
 def _leave(exit_code: int, **_: Any) -> None:
-    # Channels that escaped on_stop would hang the interpreter's shutdown; every row is on disk already.
+    # Every row is on disk; the interpreter's shutdown must not wait for a channel or a thread.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)
 
 
 locust.events.init_command_line_parser.add_listener(_add_flags)
+locust.events.init.add_listener(_init)
 locust.events.test_start.add_listener(_start)
 locust.events.test_stopping.add_listener(_stop)
-locust.events.quitting.add_listener(_stop)
-locust.events.quitting.add_listener(_refuse_an_empty_run)
+locust.events.quitting.add_listener(_quit)
 locust.events.quit.add_listener(_leave)

@@ -6,89 +6,79 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 from fovea_client import FoveaError
 from fovea_client.requests import ConfigRequest, ReadyRequest
-from fovea_client.transport import GrpcTransport
-from numpy.typing import NDArray
 from rich.console import Console
 
-from loadtests.errors import InvalidScheduleError, OutputNotWritableError, ServerNotReadyError
-from loadtests.generator import LOG_FILE, Interruption, generate
-from loadtests.images import find_images
+from loadtests import plots
+from loadtests.correctness import SAMPLES_FILE, read_samples
+from loadtests.drawing import resolve_images
+from loadtests.drive import Endpoint, drive
+from loadtests.errors import ServerNotReadyError
+from loadtests.expected import EXPECTED_FILE
+from loadtests.generator import LOG_FILE
+from loadtests.images import image_set
+from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
-from loadtests.measurements import measure
-from loadtests.recorder import RowReader
+from loadtests.measurements import measure_drive
+from loadtests.outcome_file import GENERATOR_FILE
+from loadtests.output import prepare_folder, write_whole
+from loadtests.page import PAGE_FILE
+from loadtests.prometheus import push
+from loadtests.recorder import ERRORS_FILE, ROWS_FILE
+from loadtests.rehearsal import rehearse
 from loadtests.report import report_html
 from loadtests.result import RunResult
-from loadtests.schedule import NS_PER_S
-from loadtests.settings import ROWS_FILE, RunSettings, add_run_arguments, settings_from
+from loadtests.settings import RunSettings, add_run_arguments, settings_from
 from loadtests.slo import Slo, read_slo
 from loadtests.summary import summary_text
 from loadtests.terminal import ProgressDisplay, print_result
 from loadtests.verdict import Outcome, judge
 
 READY_TIMEOUT_S = 3.0
+# Each request and each comparison.
+TRACES = (ROWS_FILE, ERRORS_FILE, SAMPLES_FILE, EXPECTED_FILE)
+# Pictures that `--images synthetic:…` draws, once.
+DRAWN = Path("build/data/loadtest")
 # The order of writing: what a machine reads first, what takes longest last.
-REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, "report.html": report_html}
+REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, PAGE_FILE: report_html}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run once and return the exit code: 0 every objective met, 1 one missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_output(options.out)
-    slo = read_slo(options.slo)
+    prepare_folder(options.out, (*REPORTS, *TRACES, GENERATOR_FILE, LOG_FILE))
+    slo = read_slo(options.slo, options.task)
+    options.images = resolve_images(options.images or (), options.task, DRAWN)
     settings = settings_from(options, slo.load)
-    images_count = len(find_images(settings.images))
-    due_ns = _schedule(settings)
-    require_ready(settings.url, settings.task)
+    image_set(settings.load.images)
+    # Refused here, before a server is asked.
+    settings.load.due_ns()
+    require_ready(settings.endpoint)
     console = Console()
     interruption = Interruption()
     with interruption.listen():
-        result = _drive(settings, slo, due_ns, images_count, interruption, console)
-        write_reports(result)
-        print_result(console, result)
+        result = _drive(settings, slo, options.expected, interruption, console)
+        for name, text_of in REPORTS.items():
+            write_whole(settings.out / name, text_of(result))
+        failed_push = push(result, options.push_gateway) if options.push_gateway else None
+        print_result(console, result, failed_push)
     return result.verdict.outcome.exit_code
 
 
-def prepare_output(folder: Path) -> None:
-    """Make the folder and remove a former run's reports, which must not pass for this one's.
-
-    Raises OutputNotWritableError.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (*REPORTS, ROWS_FILE, LOG_FILE):
-            (folder / name).unlink(missing_ok=True)
-        (folder / ROWS_FILE).touch()
-    except OSError as error:
-        raise OutputNotWritableError(
-            f"{folder} cannot be written ({error.strerror}): give --out another folder."
-        ) from None
-
-
-def require_ready(url: str, task: str) -> None:
+def require_ready(endpoint: Endpoint) -> None:
     """Return when the server says it is ready and knows the model. Raises ServerNotReadyError.
 
     Each question has READY_TIMEOUT_S to be answered.
     """
     try:
-        with closing(GrpcTransport(url)) as transport:
+        with closing(endpoint.connect()) as transport:
             ready = transport.send(ReadyRequest(), timeout_s=READY_TIMEOUT_S)
-            transport.send(ConfigRequest(task), timeout_s=READY_TIMEOUT_S)
+            transport.send(ConfigRequest(endpoint.task), timeout_s=READY_TIMEOUT_S)
     except FoveaError as error:
         raise ServerNotReadyError(f"nothing to measure: {error}.") from None
     if not ready:
-        raise ServerNotReadyError(f"the server at {url} is not ready: wait until its models are loaded.")
-
-
-def write_reports(result: RunResult) -> None:
-    """Write every report below the run's output folder, each one whole or not at all."""
-    for name, text_of in REPORTS.items():
-        target = result.settings.out / name
-        unfinished = target.with_name(f".{name}.unfinished")
-        unfinished.write_text(text_of(result), encoding="utf-8")
-        unfinished.replace(target)
+        raise ServerNotReadyError(f"the server at {endpoint.url} is not ready: wait until its models are loaded.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,34 +88,49 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"Exits with {Outcome.PASSED.exit_code} when every objective is met, {Outcome.MISSED.exit_code} when "
         f"one is missed, {Outcome.INVALID.exit_code} when the run is invalid. Rate, duration, warm-up and arrivals "
         "that are not given come from the file of objectives. "
-        f"Writes {', '.join((*REPORTS, ROWS_FILE))} below --out.",
+        f"Writes {', '.join((*REPORTS, *TRACES))} below --out.",
     )
     add_run_arguments(parser)
+    parser.add_argument(
+        "--expected",
+        type=Path,
+        metavar="PATH",
+        help="folder of masks, or labels.json, that sampled answers are compared with; without it with what the server "
+        "answered before the load",
+    )
+    parser.add_argument("--push-gateway", metavar="URL", help="Prometheus Pushgateway that gets the figures as well")
     return parser
 
 
-def _schedule(settings: RunSettings) -> NDArray[np.int64]:
-    due_ns = settings.due_ns()
-    if not (due_ns >= settings.warm_up_s * NS_PER_S).any():
-        raise InvalidScheduleError(
-            f"At {settings.rate_rps:g} requests/s none is due in the {settings.duration_s:g} s after the warm-up: "
-            "raise --rate or --duration-s."
-        )
-    return due_ns
-
-
 def _drive(
-    settings: RunSettings,
-    slo: Slo,
-    due_ns: NDArray[np.int64],
-    images_count: int,
-    interruption: Interruption,
-    console: Console,
+    settings: RunSettings, slo: Slo, expected: Path | None, interruption: Interruption, console: Console
 ) -> RunResult:
+    endpoint, load, out = settings.endpoint, settings.load, settings.out
+    plots.warm_up()
+    with console.status("asking once for what answers are compared with"):
+        compared_with = _rehearse(settings, slo, expected, interruption)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with ProgressDisplay(console, settings) as progress:
-        faults = generate(settings, interruption, progress.tick)
-    rows = RowReader(settings.out / ROWS_FILE).poll()
-    measured = measure(rows, due_ns, warm_up_s=settings.warm_up_s, duration_s=settings.duration_s)
-    verdict = judge(measured, slo.objectives, generator_faults=faults)
-    return RunResult(settings, started_at, images_count, rows, slo.objectives, measured, verdict)
+        driven = drive(
+            endpoint,
+            load,
+            out,
+            interruption=interruption,
+            processes=settings.processes,
+            workers=settings.workers,
+            port=settings.port,
+            on_tick=progress.tick,
+        )
+    measured = measure_drive(driven, slo, read_samples(out))
+    verdict = judge(measured, slo.objectives, generator_faults=driven.faults)
+    images_count = len(image_set(load.images).paths)
+    return RunResult(settings, started_at, images_count, driven, slo, measured, verdict, compared_with)
+
+
+def _rehearse(settings: RunSettings, slo: Slo, expected: Path | None, interruption: Interruption) -> str:
+    try:
+        return rehearse(
+            settings.endpoint, settings.load, slo.correctness, settings.out, source=expected, stop=interruption
+        )
+    except FoveaError as error:
+        raise ServerNotReadyError(f"nothing to measure: {error}.") from None

@@ -5,6 +5,7 @@ from typing import Any
 
 from loadtests.measurements import QUANTILE_METHOD
 from loadtests.result import RunResult
+from loadtests.where_time_went import rest_ms
 
 
 def summary_text(result: RunResult) -> str:
@@ -21,9 +22,12 @@ def _document(result: RunResult) -> dict[str, Any]:
         "objectives": [{**vars(objective), "met": objective.met} for objective in result.verdict.results],
         "latency_ms": dict(measured.latency_ms),
         "generator_lag_ms": dict(measured.lag_ms),
+        "generator_cpu_ratio": measured.generator_cpu_ratio,
         "quantile_method": QUANTILE_METHOD,
         "counts": {name: getattr(measured, name) for name in ("planned", "measured", "errors", "warm_up")},
         "rates_rps": _rates_rps(result),
+        "correctness": _correctness(result),
+        "server": _server(result),
         "errors_by_message": dict(measured.errors_by_message),
         "remarks": list(result.remarks()),
         "run": _run(result),
@@ -32,9 +36,49 @@ def _document(result: RunResult) -> dict[str, Any]:
 
 def _rates_rps(result: RunResult) -> dict[str, float]:
     measured = result.measured
-    return {"asked": result.settings.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
+    return {"asked": result.settings.load.rate_rps, "due": measured.offered_rps, "achieved": measured.achieved_rps}
+
+
+def _correctness(result: RunResult) -> dict[str, Any]:
+    measured = result.measured
+    return {
+        "compared": measured.compared,
+        "compared_with": result.compared_with,
+        "agreement_limit": result.slo.correctness.agreement,
+        "correct_ratio": measured.correct_ratio,
+        "least_agreement": measured.least_agreement,
+    }
+
+
+def _server(result: RunResult) -> dict[str, Any] | None:
+    """Means in microseconds, as Triton counts them; what the client saw beyond, in milliseconds."""
+    server = result.driven.server
+    if server is None:
+        return None
+    return {
+        "task": vars(server.task),
+        "models": {name: vars(phases) for name, phases in server.models.items()},
+        "client_mean_ms": result.measured.right_mean_ms,
+        "network_and_client_ms": rest_ms(result),
+    }
 
 
 def _run(result: RunResult) -> dict[str, Any]:
-    settings = {name: value for name, value in vars(result.settings).items() if name not in ("out", "slo", "images")}
-    return {"started_at": result.started_at, "images_count": result.images_count, **settings}
+    settings, load = result.settings, result.settings.load
+    return {
+        "started_at": result.started_at,
+        "images_count": result.images_count,
+        "url": settings.endpoint.url,
+        "task": settings.endpoint.task,
+        "timeout_s": settings.endpoint.timeout_s,
+        "connections": settings.endpoint.connections,
+        "processes": settings.processes,
+        "rate_rps": load.rate_rps,
+        "duration_s": load.duration_s,
+        "warm_up_s": load.warm_up_s,
+        "arrivals": load.arrivals,
+        "shape": load.shape.text,
+        "trace": str(load.trace) if load.trace else None,
+        "closed_loop_users": load.users,
+        "seed": load.seed,
+    }

@@ -6,11 +6,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from loadtests.measurements import quantiles_ms
-from loadtests.recorder import RequestRow, RowReader
+from loadtests.histogram import Histogram
+from loadtests.measurements import NS_PER_MS
+from loadtests.recorder import RIGHT, RowReader
 from loadtests.result import RunResult
-from loadtests.settings import ROWS_FILE, RunSettings
+from loadtests.settings import RunSettings
 from loadtests.verdict import Outcome
+from loadtests.where_time_went import phases_sentence
 
 LINE_PERIOD_S = 5.0
 COLOURS = {Outcome.PASSED: "green", Outcome.MISSED: "red", Outcome.INVALID: "yellow"}
@@ -21,9 +23,9 @@ class ProgressDisplay:
 
     def __init__(self, console: Console, settings: RunSettings) -> None:
         self._console = console
-        self._span_s = settings.span_s
-        self._reader = RowReader(settings.out / ROWS_FILE)
-        self._rows: list[RequestRow] = []
+        self._span_s = settings.load.span_s
+        self._reader = RowReader(settings.out)
+        self._latency, self._failed = Histogram(), 0
         self._started_s = self._last_line_s = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn())
         self._bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
@@ -38,28 +40,30 @@ class ProgressDisplay:
 
     def tick(self) -> None:
         """Show the rows that have come since the last call."""
-        self._rows += self._reader.poll()
+        rows = self._reader.poll()
+        self._latency.record(rows["finished_ns"] - rows["intended_ns"])
+        self._failed += int((rows["error"] != RIGHT).sum())
         now_s = time.monotonic()
-        text = _progress_text(self._rows)
+        text = _progress_text(self._latency, self._failed)
         self._bar.update(self._task, description=text, completed=min(now_s - self._started_s, self._span_s))
         if not self._console.is_terminal and now_s - self._last_line_s >= LINE_PERIOD_S:
             self._last_line_s = now_s
             self._console.print(f"{now_s - self._started_s:.0f} s of about {self._span_s:.0f} s: {text}")
 
 
-def _progress_text(rows: list[RequestRow]) -> str:
-    if not rows:
+def _progress_text(latency: Histogram, failed: int) -> str:
+    p95_ns = latency.quantile(0.95)
+    if p95_ns is None:
         return "no answer yet"
-    failed = sum(row.error is not None for row in rows)
-    p95_ms = quantiles_ms([row.latency_ns for row in rows])["p95"]
-    return f"{len(rows)} answers, {failed} failed, p95 {p95_ms:.0f} ms"
+    return f"{latency.count} answers, {failed} failed, p95 {p95_ns / NS_PER_MS:.0f} ms"
 
 
-def print_result(console: Console, result: RunResult) -> None:
-    """The table of objectives, the reasons of an invalid run and where the reports are."""
+def print_result(console: Console, result: RunResult, failed_push: str | None = None) -> None:
+    """The table of objectives, why a run is invalid, where the server's time went, and where the reports are."""
     outcome = result.verdict.outcome
     console.print(_table(result))
-    for sentence in (*result.verdict.invalid_reasons, *result.remarks()):
+    sentences = (*result.verdict.invalid_reasons, *result.remarks(), phases_sentence(result), failed_push)
+    for sentence in filter(None, sentences):
         console.print(sentence, markup=False, soft_wrap=True)
     for message, count in result.measured.errors_by_message.items():
         console.print(f"{count} x {message}", markup=False, soft_wrap=True)
@@ -70,7 +74,7 @@ def print_result(console: Console, result: RunResult) -> None:
 
 def _table(result: RunResult) -> Table:
     measured = result.measured
-    title = f"{result.settings.task}: {measured.measured} requests measured, {measured.errors} failed"
+    title = f"{result.settings.endpoint.task}: {measured.measured} requests measured, {measured.errors} failed"
     table = Table("objective", title=title)
     for heading in ("measured", "limit", "result"):
         table.add_column(heading, justify="right")

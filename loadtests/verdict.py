@@ -9,6 +9,8 @@ from loadtests.measurements import Measurements
 from loadtests.slo import Objectives
 
 LAG = "generator_lag_p99_ms"
+CPU = "generator_cpu_ratio"
+LOWER_LIMITS = frozenset({"achieved_rate_ratio", "correct_ratio"})
 
 
 class Outcome(StrEnum):
@@ -63,20 +65,27 @@ def judge(measured: Measurements, objectives: Objectives, *, generator_faults: S
 
 
 def _results(measured: Measurements, objectives: Objectives) -> tuple[ObjectiveResult, ...]:
+    latencies = [
+        ObjectiveResult(f"{name}_ms", "max", limit, measured.latency_ms.get(name))
+        for name, limit in sorted(objectives.latency_ms.items(), key=lambda item: objectives.quantiles[item[0]])
+    ]
     figures = {
-        "p50_ms": measured.latency_ms.get("p50"),
-        "p95_ms": measured.latency_ms.get("p95"),
-        "p99_ms": measured.latency_ms.get("p99"),
         "error_ratio": measured.error_ratio,
         "achieved_rate_ratio": measured.achieved_rate_ratio,
+        "correct_ratio": measured.correct_ratio,
         LAG: measured.lag_ms.get("p99"),
+        CPU: measured.generator_cpu_ratio,
     }
     limits = objectives.model_dump(exclude_none=True)
-    return tuple(ObjectiveResult(name, _bound(name), limits[name], figures[name]) for name in figures if name in limits)
+    if measured.generator_cpu_ratio is None:
+        # A generator that could not tell is no fault of the server; whatever kept it from telling is a fault by itself.
+        limits.pop(CPU, None)
+    others = [ObjectiveResult(name, _bound(name), limits[name], figures[name]) for name in figures if name in limits]
+    return (*latencies, *others)
 
 
 def _bound(name: str) -> Literal["max", "min"]:
-    return "min" if name == "achieved_rate_ratio" else "max"
+    return "min" if name in LOWER_LIMITS else "max"
 
 
 def _own_faults(measured: Measurements, objectives: Objectives) -> list[str]:
@@ -89,5 +98,11 @@ def _own_faults(measured: Measurements, objectives: Objectives) -> list[str]:
         faults.append(
             f"the generator was late: {LAG} is {measured.lag_ms['p99']:.1f}, over its limit of "
             f"{objectives.generator_lag_p99_ms:g}; give it a core of its own or lower --rate."
+        )
+    cpu, limit = measured.generator_cpu_ratio, objectives.generator_cpu_ratio
+    if cpu is not None and limit is not None and cpu > limit:
+        faults.append(
+            f"the generator was busy: {CPU} is {cpu:.2f}, over its limit of {limit:g}; share the load among more "
+            "--processes."
         )
     return faults

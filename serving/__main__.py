@@ -86,6 +86,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         start_timeout_s=parsed.start_timeout_s,
         exit_timeout_s=parsed.exit_timeout_s,
         log=parsed.log,
+        instances=parsed.instances,
     )
 
 
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"), help="a placed release")
     parser.add_argument("--profile", default="default", help="serving profile: default, cpu, torchscript, …")
+    parser.add_argument("--instances", type=_at_least_one, help="of every network, instead of the profile's own number")
     for name in ("grpc", "http", "metrics"):
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--endpoint-file", type=Path, help="written (JSON) when ready, removed at the end")
@@ -104,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--exit-timeout-s", type=int, default=10, help="how long requests under way may take at a stop")
     parser.add_argument("--log", type=Path, default=Path("build/serving/triton.log"), help="Triton's own log")
     return parser
+
+
+def _at_least_one(text: str) -> int:
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return count
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 from serving import runtime
 from serving.errors import PreflightError, StartError
+from serving.instances import linked_repository
 from serving.repository import check_repository
 
 _PR_SET_PDEATHSIG = 1
@@ -34,6 +35,7 @@ class Options:
         start_timeout_s: how long loading may take.
         exit_timeout_s: how long requests under way may take to finish after a stop was asked for.
         log: where Triton's own log goes.
+        instances: of every network; None leaves what the profile says.
     """
 
     repository: Path
@@ -44,6 +46,7 @@ class Options:
     start_timeout_s: float = 120.0
     exit_timeout_s: int = 10
     log: Path = Path("build/serving/triton.log")
+    instances: int | None = None
 
 
 @dataclass(frozen=True)
@@ -147,9 +150,7 @@ class Server:
     def _spawn(self, folder: Path, ports: list[int]) -> subprocess.Popen[bytes]:
         binary = runtime.server_folder() / "bin" / "tritonserver"
         backends = runtime.build_backends(folder)
-        # Triton starts its stubs through a shell, unquoted: a blank or a quote in the path would break the command.
-        repository = folder / "repository"
-        repository.symlink_to(self.options.repository.resolve())
+        repository = self._repository_in(folder)
         with self.options.log.open("wb") as log:
             return subprocess.Popen(
                 [str(binary), *_flags(self.options, repository, backends, ports)],
@@ -160,6 +161,15 @@ class Server:
                 start_new_session=True,  # Ctrl-C is ours to handle; its process group is ours to end
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call, no lock is taken
             )
+
+    def _repository_in(self, folder: Path) -> Path:
+        # Triton starts its stubs through a shell, unquoted: a blank or a quote in the path would break the command.
+        options = self.options
+        if options.instances is not None:
+            return linked_repository(options.repository, folder, profile=options.profile, instances=options.instances)
+        repository = folder / "repository"
+        repository.symlink_to(options.repository.resolve())
+        return repository
 
     def _await_ready(self, endpoint: Endpoint, on_wait: Callable[[float], None]) -> None:
         started = time.monotonic()

@@ -5,23 +5,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from load_rows import RequestRow, recording
 
-from loadtests.measurements import NS_PER_MS, measure
-from loadtests.recorder import RequestRow
+from loadtests.arrivals import NS_PER_S
+from loadtests.correctness import Samples
+from loadtests.drive import Drive
+from loadtests.endpoint import Endpoint
+from loadtests.load import Load
+from loadtests.measurements import NS_PER_MS, measure_drive
 from loadtests.result import RunResult
-from loadtests.schedule import NS_PER_S
+from loadtests.server_phases import Phases, ServerPhases
 from loadtests.settings import RunSettings
-from loadtests.slo import Objectives
+from loadtests.slo import LoadProfile, Objectives, Slo
 from loadtests.verdict import judge
 
 FAKE_SERVER = Path(__file__).with_name("fake_server.py")
-OBJECTIVES = Objectives(
-    p50_ms=500, p95_ms=1000, p99_ms=1500, error_ratio=0.0, achieved_rate_ratio=0.9, generator_lag_p99_ms=50
+SLO = Slo(
+    load=LoadProfile(rate_rps=10, duration_s=20, warm_up_s=2, arrivals="constant"),
+    objectives=Objectives(
+        latency_ms={"p50": 500, "p95": 1000, "p99": 1500},
+        error_ratio=0.0,
+        achieved_rate_ratio=0.9,
+        correct_ratio=1.0,
+        generator_lag_p99_ms=50,
+        generator_cpu_ratio=0.9,
+    ),
 )
+# A tenth of the time waits, most of it infers.
+PHASES = Phases(200, 9_000, 1_000, 60_000, 2_000, 72_000)
+SERVER = ServerPhases(PHASES, {"vessels_preprocess": PHASES, "vessels_network": PHASES, "vessels_postprocess": PHASES})
 WARM_UP_S, DURATION_S, RATE_RPS = 2.0, 20.0, 10.0
 
 MakeRows = Callable[..., list[RequestRow]]
-MakeResult = Callable[[Sequence[RequestRow]], RunResult]
+MakeResult = Callable[..., RunResult]
 
 
 @pytest.fixture
@@ -44,18 +60,32 @@ def make_rows() -> MakeRows:
 
 @pytest.fixture
 def make_result(tmp_path: Path) -> MakeResult:
-    settings = RunSettings(
-        url="host:8001", images=tmp_path, task="vessels", rate_rps=RATE_RPS, duration_s=DURATION_S, warm_up_s=WARM_UP_S,
-        arrivals="constant", seed=0, timeout_s=10, connections=4, out=tmp_path, slo=tmp_path / "slo.yaml",
-    )  # fmt: skip
+    load = Load((str(tmp_path),), RATE_RPS, DURATION_S, WARM_UP_S, arrivals="constant")
+    settings = RunSettings(Endpoint("host:8001", "vessels"), load, tmp_path, tmp_path / "slo.yaml")
 
-    def make(rows: Sequence[RequestRow]) -> RunResult:
+    def make(
+        rows: Sequence[RequestRow],
+        *,
+        agreements: Sequence[float] = (1.0,),
+        cpu_ratio: float | None = 0.2,
+        server: ServerPhases | None = None,
+        slo: Slo = SLO,
+    ) -> RunResult:
         due_ns = np.array([row.intended_ns for row in rows], dtype=np.int64)
-        measured = measure(rows, due_ns, warm_up_s=WARM_UP_S, duration_s=DURATION_S)
-        verdict = judge(measured, OBJECTIVES)
-        return RunResult(settings, "2026-01-02T03:04:05+00:00", 3, rows, OBJECTIVES, measured, verdict)
+        driven = Drive(load, due_ns, recording(rows), cpu_ratio, (), server)
+        # Compared are the last of the measured ones.
+        compared = np.array([row.index for row in rows][-len(agreements) :] if agreements else [], np.int64)
+        samples = Samples(compared, np.array(agreements[: compared.size], np.float64))
+        measured = measure_drive(driven, slo, samples)
+        verdict = judge(measured, slo.objectives)
+        return RunResult(settings, "2026-01-02T03:04:05+00:00", 3, driven, slo, measured, verdict)
 
     return make
+
+
+@pytest.fixture
+def server_phases() -> ServerPhases:
+    return SERVER
 
 
 class StartedServer:

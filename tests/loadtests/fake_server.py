@@ -20,6 +20,8 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.started_s = time.monotonic()
+        self.answered = 0
+        self.kept: list[bytearray] = []
 
     def ServerLive(self, request: Any, context: Any) -> Any:  # noqa: N802
         return messages.ServerLiveResponse(live=True)
@@ -30,10 +32,15 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         if request.name != "vessels":
             context.abort(grpc.StatusCode.NOT_FOUND, f"Request for unknown model: '{request.name}' is not found")
-        return messages.ModelConfigResponse(config=model_config_pb2.ModelConfig(name="vessels"))
+        config = model_config_pb2.ModelConfig(name="vessels")
+        for name in ("mask", "probability"):
+            config.output.add(name=name)
+        return messages.ModelConfigResponse(config=config)
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         time.sleep(self.options.delay_s + self._stall_left_s())
+        self.answered += 1
+        self.kept.append(bytearray(1024 * self.options.leak_kib))
         return self._answer()
 
     def _stall_left_s(self) -> float:
@@ -48,8 +55,13 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
         answer = messages.ModelInferResponse(model_name="vessels", model_version="1")
         for name, shape in shapes.items():
             answer.outputs.add(name=name, datatype="UINT8", shape=shape)
-            answer.raw_output_contents.append(bytes(shape[0] * shape[1]))
+            answer.raw_output_contents.append(self._level() * (shape[0] * shape[1]))
         return answer
+
+    def _level(self) -> bytes:
+        """Background, until so many answers were given: then the mask is another one, in the right form."""
+        wrong = self.options.wrong_after is not None and self.answered > self.options.wrong_after
+        return b"\x01" if wrong else b"\x00"
 
 
 def _options() -> argparse.Namespace:
@@ -59,6 +71,8 @@ def _options() -> argparse.Namespace:
         parser.add_argument(name, type=float, default=0.0)
     parser.add_argument("--stall-every-s", type=float, default=3.0)
     parser.add_argument("--wrong-answer", action="store_true")
+    parser.add_argument("--wrong-after", type=int)
+    parser.add_argument("--leak-kib", type=int, default=0, help="memory that each request keeps")
     parser.add_argument("--not-ready", action="store_true")
     return parser.parse_args()
 

@@ -1,13 +1,14 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from loadtests.junit import junit_text
-from loadtests.report import PICTURES, report_html
+from loadtests.report import PICTURES, report_html, report_page
 from loadtests.summary import summary_text
 
-OBJECTIVE_COUNT = 6
+OBJECTIVE_COUNT = 8
 
 
 def _tree(text: str) -> ElementTree.Element:
@@ -25,7 +26,7 @@ def _suite(text: str) -> ElementTree.Element:
 def test_junit_of_a_passed_run_has_a_case_an_objective_and_no_failure(make_rows, make_result) -> None:
     text = junit_text(make_result(make_rows()))
     assert len(_cases(text)) == OBJECTIVE_COUNT + 1
-    assert [_suite(text).attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["7", "0", "0", "0"]
+    assert [_suite(text).attrib[name] for name in ("tests", "failures", "errors", "skipped")] == ["9", "0", "0", "0"]
 
 
 def test_junit_names_the_missed_objective(make_rows, make_result) -> None:
@@ -50,7 +51,7 @@ def test_summary_has_the_figures(make_rows, make_result) -> None:
     summary = json.loads(summary_text(make_result(make_rows(errors=(None,) * 19 + ("unavailable",)))))
     assert summary["verdict"] == "missed"
     assert summary["exit_code"] == 1
-    assert set(summary["latency_ms"]) == {"p50", "p90", "p95", "p99", "max"}
+    assert set(summary["latency_ms"]) == {"p50", "p90", "p95", "p99", "p99.9", "max"}
     assert summary["counts"] == {"planned": 200, "measured": 200, "errors": 10, "warm_up": 20}
     assert summary["errors_by_message"] == {"unavailable": 10}
     assert [objective["name"] for objective in summary["objectives"] if not objective["met"]] == ["error_ratio"]
@@ -78,5 +79,42 @@ def test_every_report_can_be_written_when_nothing_was_measured(make_rows, make_r
 
 
 def test_few_requests_come_with_a_remark_on_p99(make_rows, make_result) -> None:
-    assert "p99 is the slowest" in make_result(make_rows()[:60]).remarks()[0]
-    assert make_result(make_rows()).remarks() == ()
+    assert "p99 is the slowest of them; 1000 or more tell" in make_result(make_rows()[:60]).remarks()[0]
+    assert "only 2 are slower than p99" in make_result(make_rows()).remarks()[0]
+
+
+def test_a_report_says_what_answers_were_compared_with(make_rows, make_result) -> None:
+    result = make_result(make_rows(), agreements=(1.0, 0.991))
+    sentence = "2 answers were compared with what the server answered before the load; the least agreement was 0.991"
+    assert sentence in report_html(result)
+    assert json.loads(summary_text(result))["correctness"] == {
+        "compared": 2,
+        "compared_with": "what the server answered before the load",
+        "agreement_limit": 0.98,
+        "correct_ratio": 1.0,
+        "least_agreement": 0.991,
+    }
+
+
+def test_the_servers_own_phases_stand_beside_what_the_client_saw(make_rows, make_result, server_phases) -> None:
+    result = make_result(make_rows(), server=server_phases)
+    html = report_html(result)
+    assert html.count("<svg") == len(PICTURES) + 1
+    assert "vessels_network" in html
+    server = json.loads(summary_text(result))["server"]
+    assert server["models"]["vessels_network"]["infer_us"] == 60_000
+    assert server["network_and_client_ms"] == pytest.approx(100 - 72)
+
+
+def test_a_missed_objective_stands_at_the_top_of_the_report(make_rows, make_result) -> None:
+    page = report_page(make_result(make_rows(latencies_ms=(600,))))
+    assert page.mark == "missed"
+    assert page.reasons == ("p50_ms: 600, must be ≤ 500.",)
+
+
+def test_a_closed_loop_says_that_it_hides_stalls(make_rows, make_result) -> None:
+    result = make_result(make_rows())
+    load = replace(result.settings.load, users=8)
+    closed = replace(result, settings=replace(result.settings, load=load))
+    assert "a stall of the server hardly shows" in report_html(closed)
+    assert "a closed loop of 8 users" in report_html(closed)

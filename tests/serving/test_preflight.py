@@ -14,6 +14,7 @@ import pytest
 from serving import runtime
 from serving.__main__ import main
 from serving.errors import PreflightError
+from serving.instances import linked_repository
 from serving.repository import check_repository
 from serving.server import Options, Server
 from tasks import TASKS
@@ -168,3 +169,26 @@ def test_help_needs_no_server() -> None:
         [sys.executable, "-m", "serving", "--help"], check=True, capture_output=True, text=True, cwd=REPOSITORY.parent
     )
     assert "--profile" in result.stdout
+
+
+@pytest.mark.parametrize("profile", ["default", "torchscript", "cpu"])
+def test_a_number_of_instances_changes_the_networks_and_nothing_else(
+    release: Path, tmp_path: Path, profile: str
+) -> None:
+    before = {path: path.read_bytes() for path in release.rglob("*") if path.is_file()}
+    repository = linked_repository(release, tmp_path, profile=profile, instances=3)
+    assert {path.name for path in repository.iterdir()} == {task + part for task in TASKS for part in PARTS}
+    for network in repository.glob("*_network"):
+        special = release / network.name / "configs" / f"{profile}.pbtxt"
+        original = (special if special.exists() else release / network.name / "config.pbtxt").read_text()
+        assert (network / "config.pbtxt").read_text() == original.replace("[ { count: 1", "[ { count: 3")
+        assert "count: 3" in (network / "config.pbtxt").read_text()
+        assert (network / "1" / "model.onnx").exists()
+    assert {path: path.read_bytes() for path in release.rglob("*") if path.is_file()} == before
+
+
+def test_a_release_without_a_network_has_no_instances_to_count(tmp_path: Path) -> None:
+    (tmp_path / "release" / "identity").mkdir(parents=True)
+    (tmp_path / "release" / "identity" / "config.pbtxt").write_text('name: "identity"')
+    with pytest.raises(PreflightError, match="no model \\*_network"):
+        linked_repository(tmp_path / "release", tmp_path, profile="default", instances=2)

@@ -30,6 +30,24 @@ class InferRequest:
     outputs: Sequence[str] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedRequest:
+    """An `InferRequest` as the bytes that travel, for who sends the same one often; the answer is an `InferResult`.
+
+    `transport.encoded` makes one.
+    """
+
+    model: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsRequest:
+    """Ask what a model, or with None every model, has done so far; the answer is a list of `ModelStatistics`."""
+
+    model: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigRequest:
     """Ask for a model's configuration as the server loaded it; the answer is a `ModelConfig`."""
@@ -58,7 +76,7 @@ class IndexRequest:
     model: None = None
 
 
-Request = InferRequest | ConfigRequest | LiveRequest | ReadyRequest | IndexRequest
+Request = InferRequest | EncodedRequest | StatisticsRequest | ConfigRequest | LiveRequest | ReadyRequest | IndexRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +89,43 @@ class InferResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """A model's name and the string parameters of its config.pbtxt."""
+    """What a model's config.pbtxt says.
+
+    Attributes:
+        name: of the model.
+        parameters: its string parameters.
+        outputs, inputs: names of its tensors.
+        steps: where it is an ensemble, the models it is made of.
+    """
 
     name: str
     parameters: Mapping[str, str]
     outputs: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatistics:
+    """What one version of a model has done since it was loaded: sums over all requests of all clients.
+
+    Attributes:
+        name, version: of the model.
+        requests: answered without a failure; the times are theirs.
+        failed: requests that were not.
+        queue_ns, compute_input_ns, infer_ns, output_ns: spent waiting, reading inputs, computing, writing outputs.
+        total_ns: from the request's arrival at the model to its answer.
+    """
+
+    name: str
+    version: str
+    requests: int
+    failed: int
+    queue_ns: int
+    compute_input_ns: int
+    infer_ns: int
+    output_ns: int
+    total_ns: int
 
 
 @dataclass(frozen=True, slots=True)

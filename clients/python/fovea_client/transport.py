@@ -23,19 +23,24 @@ from fovea_client.credentials import Credentials, Tls
 from fovea_client.errors import FoveaError, InvalidRequestError, ServerError, from_status
 from fovea_client.requests import (
     ConfigRequest,
+    EncodedRequest,
     Headers,
     IndexRequest,
     InferRequest,
     InferResult,
     LiveRequest,
     ModelConfig,
+    ModelStatistics,
     ModelStatus,
     Pending,
     ReadyRequest,
     Request,
+    StatisticsRequest,
     Tensor,
 )
 from fovea_client.wire import DTYPES, encode_infer
+
+_INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 # The call on a channel, what encodes the request within its seconds, what decodes the reply of its model.
 Codec = tuple[Any, Callable[[Any, float], Any], Callable[[Any, str | None], Any]]
@@ -44,8 +49,16 @@ Codec = tuple[Any, Callable[[Any, float], Any], Callable[[Any, str | None], Any]
 def codecs(channel: Any) -> dict[type, Codec]:
     """For each class of request: the call on this channel, what encodes the request, what decodes the reply."""
     stub = services.GRPCInferenceServiceStub(channel)
+    # Its requests are bytes already.
+    infer = channel.unary_unary(_INFER, response_deserializer=messages.ModelInferResponse.FromString)
     return {
-        InferRequest: (_infer_call(channel), encode_infer, _decode_infer),
+        InferRequest: (infer, encode_infer, _decode_infer),
+        EncodedRequest: (infer, lambda asked, _: asked.message, _decode_infer),
+        StatisticsRequest: (
+            stub.ModelStatistics,
+            lambda asked, _: messages.ModelStatisticsRequest(name=asked.model or ""),
+            _statistics,
+        ),
         ConfigRequest: (stub.ModelConfig, lambda asked, _: messages.ModelConfigRequest(name=asked.model), _config),
         LiveRequest: (stub.ServerLive, lambda *_: messages.ServerLiveRequest(), lambda reply, _: bool(reply.live)),
         ReadyRequest: (stub.ServerReady, lambda *_: messages.ServerReadyRequest(), lambda reply, _: bool(reply.ready)),
@@ -53,13 +66,9 @@ def codecs(channel: Any) -> dict[type, Codec]:
     }
 
 
-def _infer_call(channel: Any) -> Any:
-    """`ModelInfer` for requests that are bytes already."""
-    return channel.unary_unary(
-        "/inference.GRPCInferenceService/ModelInfer",
-        request_serializer=None,
-        response_deserializer=messages.ModelInferResponse.FromString,
-    )
+def encoded(request: InferRequest, timeout_s: float) -> EncodedRequest:
+    """The request as bytes, to be sent often within `timeout_s` each; raises InvalidRequestError."""
+    return EncodedRequest(request.model, encode_infer(request, timeout_s))
 
 
 def metadata_of(credentials: Credentials) -> Callable[[Headers], Headers]:
@@ -227,7 +236,26 @@ def _decode_tensor(output: Any, raw: bytes) -> Tensor:
 def _config(reply: Any, _: str | None) -> ModelConfig:
     config = reply.config
     parameters = {key: value.string_value for key, value in config.parameters.items()}
-    return ModelConfig(config.name, parameters, tuple(output.name for output in config.output))
+    outputs, inputs = (tuple(tensor.name for tensor in tensors) for tensors in (config.output, config.input))
+    steps = tuple(step.model_name for step in config.ensemble_scheduling.step)
+    return ModelConfig(config.name, parameters, outputs, inputs, steps)
+
+
+def _statistics(reply: Any, _: str | None) -> list[ModelStatistics]:
+    return [
+        ModelStatistics(
+            model.name,
+            model.version,
+            model.inference_stats.success.count,
+            model.inference_stats.fail.count,
+            model.inference_stats.queue.ns,
+            model.inference_stats.compute_input.ns,
+            model.inference_stats.compute_infer.ns,
+            model.inference_stats.compute_output.ns,
+            model.inference_stats.success.ns,
+        )
+        for model in reply.model_stats
+    ]
 
 
 def _index(reply: Any, _: str | None) -> list[ModelStatus]:
