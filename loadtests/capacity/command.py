@@ -19,6 +19,7 @@ from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.errors import InvalidCapacityError
 from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
+from loadtests.junit_questions import JUNIT_FILE, cases_text
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
@@ -36,7 +37,7 @@ FLOOR_SHARE = 1 / 64
 def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Search and return the exit code: 0 found and enough, 1 not enough, 2 not found. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [CAPACITY_FILE, PAGE_FILE])
+    prepare_folder(options.out, [CAPACITY_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = load_of(options, slo.load)
     interruption = Interruption()
@@ -64,6 +65,7 @@ def _measure(
     verdict = verdict_of(searches, options.at_least)
     page = capacity_page(json.loads(text), verdict.outcome, verdict.reasons)
     write_whole(options.out / PAGE_FILE, page_html(page))
+    write_whole(options.out / JUNIT_FILE, cases_text(f"capacity.{options.task}", verdict.cases))
     print_searches(console, searches, verdict, options.out / CAPACITY_FILE)
     return verdict.outcome
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from loadtests.capacity.measure import Search
 from loadtests.capacity.search import Limit
+from loadtests.junit_questions import Case
 from loadtests.verdict import Outcome
 
 _WHY_NONE = {
@@ -25,18 +26,22 @@ _BY_LIMIT = {
 
 @dataclass(frozen=True)
 class CapacityVerdict:
-    """The outcome of all searches, the worst of them, and a sentence for each that needs one."""
+    """The outcome of all searches, the worst of them; and a test case for each."""
 
     outcome: Outcome
-    reasons: tuple[str, ...]
+    cases: tuple[Case, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What there is to say of those that need it."""
+        return tuple(case.sentence for case in self.cases if case.sentence)
 
 
 def verdict_of(searches: Sequence[Search], at_least_rps: float | None = None) -> CapacityVerdict:
     """Missed when a lower bound is under `at_least_rps` or no rate met; invalid when a search found nothing."""
-    each = [_judge(search, at_least_rps) for search in searches]
-    outcomes = [outcome for outcome, _ in each]
-    worst = max(outcomes, key=lambda outcome: outcome.exit_code, default=Outcome.INVALID)
-    return CapacityVerdict(worst, tuple(reason for _, reason in each if reason))
+    cases = tuple(Case(search.served.name, *_judge(search, at_least_rps)) for search in searches)
+    worst = max((case.outcome for case in cases), key=lambda outcome: outcome.exit_code, default=Outcome.INVALID)
+    return CapacityVerdict(worst, cases)
 
 
 def _judge(search: Search, at_least_rps: float | None) -> tuple[Outcome, str]:

@@ -19,6 +19,7 @@ from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.errors import InvalidScheduleError
 from loadtests.flags import positive
 from loadtests.judged import Judged
+from loadtests.junit_questions import JUNIT_FILE, Case, cases_text
 from loadtests.machine import describe_machine
 from loadtests.measurements import QUANTILES
 from loadtests.output import prepare_folder, write_whole
@@ -36,7 +37,7 @@ FEWEST_REQUESTS = 10
 def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Compare and return the exit code: 0 not slower, 1 slower or failing, 2 undecided. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [COMPARISON_FILE, PAGE_FILE])
+    prepare_folder(options.out, [COMPARISON_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = _slice_load(options, slo)
     interruption = Interruption()
@@ -61,6 +62,8 @@ def _compare(options: argparse.Namespace, slo: Slo, load: Load, servers: Sequenc
     text = comparison_text(comparison, pairs, gate, _conditions(options, load, servers))
     write_whole(file, text)
     write_whole(options.out / PAGE_FILE, page_html(compare_page(json.loads(text))))
+    case = Case(f"b_not_slower_{gate.quantile}", comparison.answer.outcome, comparison.reason)
+    write_whole(options.out / JUNIT_FILE, cases_text(f"compare.{options.task}", [case]))
     print_comparison(console, comparison, len(pairs), file)
     return comparison.answer.outcome.exit_code
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from loadtests.drive import Driver, Interruption, Load, drive
 from loadtests.flags import at_least_one, positive
+from loadtests.junit_questions import JUNIT_FILE, cases_text
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
@@ -19,6 +20,7 @@ from loadtests.pages.soak import soak_page
 from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.served import Served
 from loadtests.slo import read_slo
+from loadtests.soak.cases import cases_of
 from loadtests.soak.document import soak_text
 from loadtests.soak.drift import latency_series
 from loadtests.soak.judgement import WATCHED, find_trends, judge_soak
@@ -31,7 +33,7 @@ SOAK_FILE = "soak.json"
 def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     """Soak and return the exit code: 0 steady, 1 rising or objectives missed, 2 invalid. Raises LoadTestError."""
     options = _parser().parse_args(arguments)
-    prepare_folder(options.out, [SOAK_FILE, PAGE_FILE])
+    prepare_folder(options.out, [SOAK_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = replace(
         load_of(options, slo.load), duration_s=options.duration_s, rate_rps=options.rate_rps or slo.load.rate_rps
@@ -62,6 +64,7 @@ def _soak(options: argparse.Namespace, load: Load, served: Served, examiner: Exa
     text = soak_text(verdict, run.verdict, findings, series, _conditions(options, load, served))
     write_whole(file, text)
     write_whole(options.out / PAGE_FILE, page_html(soak_page(json.loads(text))))
+    write_whole(options.out / JUNIT_FILE, cases_text(f"soak.{options.task}", cases_of(run.verdict, findings)))
     print_soak(console, verdict, findings, (*sorted(watcher.lost), *_not_watched(served)), file)
     return verdict.outcome.exit_code
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+import pytest
 from simulated import NoisyMachine, SimulatedDriver, SimulatedServer, lognormal
 
 from loadtests.compare.document import comparison_text
@@ -106,3 +107,26 @@ def test_an_interruption_leaves_the_whole_pairs(ask_of: AskOf) -> None:
     document = json.loads(comparison_text(comparison, pairs, Gate(), {}))
     assert document["exit_code"] == 2
     assert len(document["pairs"]) == 4
+
+
+def test_an_interrupted_comparison_never_passes(ask_of: AskOf) -> None:
+    servers = {side: SimulatedServer(lognormal(0.02, 0.1), 2) for side in "ab"}
+    ask = ask_of(SimulatedDriver(servers, interrupt_after=24))
+    pairs, comparison = measure_pairs(
+        16, 16, Gate(), lambda side, number: ask(side, seed=number), seed=0, on_pair=lambda _: None
+    )
+    assert compare_pairs(pairs, Gate()).answer is Answer.NOT_SLOWER
+    assert comparison.answer is Answer.UNDECIDED
+    assert comparison.reason == "The comparison was interrupted after 12 pairs."
+
+
+@pytest.mark.parametrize(("side", "answer"), [("a", Answer.UNDECIDED), ("b", Answer.FAILING)])
+def test_an_endpoint_that_ends_ends_the_comparison(ask_of: AskOf, side: str, answer: Answer) -> None:
+    servers = {name: SimulatedServer(lognormal(0.02, 0.1), 2, failing=float(name == side)) for name in "ab"}
+    ask = ask_of(SimulatedDriver(servers))
+    pairs, comparison = measure_pairs(
+        16, 16, Gate(), lambda name, number: ask(name, seed=number), seed=0, on_pair=lambda _: None
+    )
+    assert len(pairs) == 1
+    assert comparison.answer is answer
+    assert comparison.reason.startswith(f"{side.upper()} answered none")

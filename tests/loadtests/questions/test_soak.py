@@ -3,13 +3,16 @@
 import json
 import os
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from simulated import NoisyMachine, SimulatedDriver, SimulatedServer, lognormal
 
 from loadtests.judged import Judged
+from loadtests.junit_questions import cases_text
 from loadtests.served import Served
+from loadtests.soak.cases import cases_of
 from loadtests.soak.command import _parser
 from loadtests.soak.document import soak_text
 from loadtests.soak.drift import latency_series
@@ -27,7 +30,7 @@ from loadtests.soak.judgement import (
 from loadtests.soak.metrics import QueueCounts, parse_queue, read_queue
 from loadtests.soak.process import Holdings, holdings
 from loadtests.soak.watcher import Watcher
-from loadtests.verdict import Outcome, Verdict
+from loadtests.verdict import ObjectiveResult, Outcome, Verdict
 
 TIMES_S = np.arange(600.0)
 GOOD_LOAD = Verdict((), ())
@@ -172,3 +175,15 @@ def test_another_limit_is_taken_by_name_and_an_unknown_name_refused(capsys: pyte
     with pytest.raises(SystemExit):
         _parser().parse_args(["--url=host:8001", "--allow", "memroy=512"])
     assert "memory, file descriptors" in capsys.readouterr().err
+
+
+def test_each_objective_and_trend_is_a_test_case() -> None:
+    findings = find_trends([Series(MEMORY, TIMES_S, 400 + TIMES_S), Series(P50, TIMES_S[:5], TIMES_S[:5])])
+    load = Verdict((ObjectiveResult("p99_ms", "max", 100, 120),), ())
+    suite = ElementTree.fromstring(cases_text("soak.vessels", cases_of(load, findings)))[0]  # noqa: S314
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"]) == ("4", "2", "1")
+    kinds = {case.attrib["name"]: case[0].tag for case in suite}
+    assert list(kinds) == ["p99_ms", "steady_memory", "steady_latency_p50", "valid_run"]
+    assert list(kinds.values()) == ["failure", "failure", "error", "system-out"]
+    invalid = cases_of(Verdict(load.results, ("the generator was late.",)), ())
+    assert [(case.name, case.outcome) for case in invalid] == [("valid_run", Outcome.INVALID)]
