@@ -27,6 +27,8 @@ DEFAULT_PORT = 5557
 POLL_S = 0.1
 # Interpreter start, imports and reading the images, on a machine that is busy with the server.
 START_ALLOWANCE_S = 30.0
+# The same for workers elsewhere, whose machines may have to be started first.
+CONNECT_ALLOWANCE_S = 300.0
 # An interrupted run has three seconds; the report needs the rest of them.
 STOP_PATIENCE_S = 1.5
 Processes = Sequence["subprocess.Popen[bytes]"]
@@ -49,7 +51,12 @@ class Workers:
     @property
     def alone(self) -> bool:
         """Whether one process is all."""
-        return self.local + self.remote == 1 and self.local == 1
+        return self.local == 1 and self.remote == 0
+
+    @property
+    def start_allowance_s(self) -> float:
+        """How long it may take until all of them are ready."""
+        return CONNECT_ALLOWANCE_S if self.remote else START_ALLOWANCE_S
 
 
 @dataclass(frozen=True)
@@ -72,9 +79,9 @@ def generate(
     """Drive the whole load; `faults` are sentences about what went wrong with the generator, none if all is well.
 
     Rows are written below `out` while it runs. Calls `on_tick` every POLL_S. Ends early on an interruption
-    and, at the latest, when the schedule, the last request's timeout and START_ALLOWANCE_S have passed.
+    and, at the latest, when the schedule, the last request's timeout and the workers' `start_allowance_s` have passed.
     """
-    deadline_s = time.monotonic() + START_ALLOWANCE_S + load.span_s + endpoint.timeout_s
+    deadline_s = time.monotonic() + workers.start_allowance_s + load.span_s + endpoint.timeout_s
     (out / GENERATOR_FILE).unlink(missing_ok=True)
     processes = _start(endpoint, load, out, workers)
     try:
@@ -106,7 +113,7 @@ def _start(endpoint: Endpoint, load: Load, out: Path, workers: Workers) -> Proce
     host = "*" if workers.remote else "127.0.0.1"
     counted = (f"--users={count}", f"--spawn-rate={count}", f"--expect-workers={count}")
     bound = (f"--master-bind-host={host}", f"--master-bind-port={port}")
-    master = _spawn(out, "--master", *bound, *counted, f"--expect-workers-max-wait={START_ALLOWANCE_S:g}", *own)
+    master = _spawn(out, "--master", *bound, *counted, f"--expect-workers-max-wait={workers.start_allowance_s:g}", *own)
     worker = ("--worker", "--master-host=127.0.0.1", f"--master-port={port}", f"--out={out}")
     return [master, *(_spawn(out, *worker) for _ in range(workers.local))]
 

@@ -64,9 +64,20 @@ class FakeTriton(services.GRPCInferenceServiceServicer):  # type: ignore[misc]
     def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._enter("ModelConfig", context, request.name)
         config = model_config_pb2.ModelConfig(name=request.name)
+        config.input.add(name="image")
+        config.ensemble_scheduling.step.add(model_name="vessels_network")
         for key, value in self.parameters.items():
             config.parameters[key].string_value = value
         return messages.ModelConfigResponse(config=config)
+
+    def ModelStatistics(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._enter("ModelStatistics", context)
+        reply = messages.ModelStatisticsResponse()
+        model = reply.model_stats.add(name="vessels", version="3")
+        stats = model.inference_stats
+        stats.success.count, stats.success.ns, stats.fail.count = 4, 100, 1
+        stats.queue.ns, stats.compute_input.ns, stats.compute_infer.ns, stats.compute_output.ns = 10, 20, 30, 40
+        return reply
 
     def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
         self._enter("RepositoryIndex", context)

@@ -3,13 +3,21 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import grpc
 import numpy as np
 import pytest
 from fovea_client import Client, FoveaError, InvalidRequestError, encode_png
-from fovea_client.requests import IndexRequest, InferRequest, ReadyRequest
-from fovea_client.transport import GrpcTransport
+from fovea_client.requests import (
+    ConfigRequest,
+    IndexRequest,
+    InferRequest,
+    ModelStatistics,
+    ReadyRequest,
+    StatisticsRequest,
+)
+from fovea_client.transport import GrpcTransport, encoded
 from tritonclient.grpc import service_pb2_grpc as services
 
 
@@ -110,3 +118,35 @@ def test_reconnecting_does_not_back_off_for_long() -> None:
 def _wait_in_vain(address: str, timeout_s: float) -> None:
     with Client(address, timeout_s=1) as client, pytest.raises(FoveaError):
         client.wait_until_ready(timeout_s)
+
+
+def test_an_encoded_request_arrives_as_the_request_and_its_answer_is_read_alike(server, picture: np.ndarray) -> None:
+    payload = np.array([encode_png(picture)], dtype=np.object_)
+    request = InferRequest("vessels", {"image": payload}, ("mask",))
+    with closing(GrpcTransport(server.address)) as transport:
+        plain = transport.send(request, timeout_s=5)
+        again = transport.send(encoded(request, 5), timeout_s=5)
+    assert server.requests[0] == server.requests[1]
+    assert list(again.outputs) == ["mask"]
+    np.testing.assert_array_equal(again.outputs["mask"], plain.outputs["mask"])
+
+
+def test_an_encoded_request_fails_as_the_request_does(server) -> None:
+    request = encoded(InferRequest("vessel", {"image": np.array([b""], dtype=np.object_)}), 5)
+    with (
+        closing(GrpcTransport(server.address)) as transport,
+        pytest.raises(FoveaError, match="unknown model: 'vessel'"),
+    ):
+        transport.send(request, timeout_s=5)
+
+
+def test_statistics_are_read_by_model(server) -> None:
+    with closing(GrpcTransport(server.address)) as transport:
+        found = transport.send(StatisticsRequest(), timeout_s=5)
+    assert found == [ModelStatistics("vessels", "3", 4, 1, 10, 20, 30, 40, 100)]
+
+
+def test_a_configuration_names_inputs_and_the_steps_of_an_ensemble(server) -> None:
+    with closing(GrpcTransport(server.address)) as transport:
+        config = transport.send(ConfigRequest("vessels"), timeout_s=5)
+    assert (config.inputs, config.steps) == (("image",), ("vessels_network",))

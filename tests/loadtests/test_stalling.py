@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from doors import Launched
 
-from benchmarks.open_loop import Run, load_test, stalling_release
+from benchmarks.open_loop import TASK, Run, load_test, stalling_release
+from loadtests.endpoint import Endpoint
+from loadtests.server_phases import Counts, read_counts, server_phases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 RATE_RPS, DURATION_S = 60, 6
@@ -41,3 +43,11 @@ def test_a_closed_loop_hides_the_same_stalls(stalling: Launched, opened: Run, tm
     # Every user was caught by a stall, and yet it is no matter to the figure.
     assert max(closed.recording.latency_ns) > 0.4e9
     assert closed.latency_ms["p99"] < opened.latency_ms["p99"] / 2
+
+
+def test_the_server_says_where_the_time_went(stalling: Launched, opened: Run) -> None:
+    found = server_phases(Counts((), {}), read_counts(Endpoint(stalling.grpc, TASK)), TASK)
+    assert found is not None
+    assert found.task.requests >= len(opened.recording)
+    phases_us = found.task.queue_us + found.task.compute_input_us + found.task.infer_us + found.task.output_us
+    assert 0 < phases_us <= found.task.total_us
