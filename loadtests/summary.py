@@ -38,7 +38,7 @@ def _document(result: RunResult) -> dict[str, Any]:
 
 
 def histograms_text(result: RunResult) -> str:
-    """The latencies of warm-up and measured time as histograms in JSON, which merge exactly with those of other runs."""
+    """The latencies of warm-up and measured time as histograms in JSON; those of several runs merge exactly."""
     document = {
         "task": result.settings.endpoint.task,
         "started_at": result.started_at,
