@@ -85,7 +85,7 @@ def _plan(options: argparse.Namespace, slo: Slo) -> Plan:
     start_rps = options.start_rps or slo.load.rate_rps
     return Plan(
         start_rps=min(start_rps, options.ceiling_rps),
-        floor_rps=start_rps * FLOOR_SHARE,
+        floor_rps=min(start_rps, options.ceiling_rps) * FLOOR_SHARE,
         ceiling_rps=options.ceiling_rps,
         precision=options.precision,
         max_trials=options.max_trials,

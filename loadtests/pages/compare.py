@@ -94,7 +94,8 @@ def ratios_plot(axes: Axes, document: Document) -> None:
     axes.axvline(1, color=INK, linewidth=1)
     axes.axvline(1 + document["gate"]["least_effect"], color=LIMIT, linestyle=":", linewidth=1)
     axes.set_yticks(places, list(ratios))
-    axes.set(xlabel="B over A", ylim=(len(ratios) - 0.5, -0.5))
+    # Too few pairs give no ratio, and still a picture.
+    axes.set(xlabel="B over A", ylim=(max(1, len(ratios)) - 0.5, -0.5))
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_color(FAINT)
 

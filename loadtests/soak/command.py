@@ -19,7 +19,7 @@ from loadtests.page import PAGE_FILE, page_html
 from loadtests.pages.soak import soak_page
 from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
 from loadtests.served import Served
-from loadtests.slo import read_slo
+from loadtests.slo import Slo, read_slo
 from loadtests.soak.cases import cases_of
 from loadtests.soak.document import soak_text
 from loadtests.soak.drift import latency_series
@@ -28,6 +28,8 @@ from loadtests.soak.terminal import Progress, print_soak
 from loadtests.soak.watcher import Watcher
 
 SOAK_FILE = "soak.json"
+# Of the judged time, before it: arenas and caches of a server that was just started fill, which is no leak.
+SETTLING_SHARE = 0.1
 
 
 def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
@@ -35,9 +37,7 @@ def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     options = _parser().parse_args(arguments)
     prepare_folder(options.out, [SOAK_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
-    load = replace(
-        load_of(options, slo.load), duration_s=options.duration_s, rate_rps=options.rate_rps or slo.load.rate_rps
-    )
+    load = _load(options, slo)
     interruption = Interruption()
     with interruption.listen(), running([_wanted(options)], options.out, interruption) as (served,):
         examiner = Examiner(driver, endpoint_at(options, served), slo, options.out, interruption, options.processes)
@@ -67,6 +67,17 @@ def _soak(options: argparse.Namespace, load: Load, served: Served, examiner: Exa
     write_whole(options.out / JUNIT_FILE, cases_text(f"soak.{options.task}", cases_of(run.verdict, findings)))
     print_soak(console, verdict, findings, (*sorted(watcher.lost), *_not_watched(served)), file)
     return verdict.outcome.exit_code
+
+
+def _load(options: argparse.Namespace, slo: Slo) -> Load:
+    load = load_of(options, slo.load)
+    settled_s = max(load.warm_up_s, SETTLING_SHARE * options.duration_s)
+    return replace(
+        load,
+        rate_rps=options.rate_rps or load.rate_rps,
+        duration_s=options.duration_s,
+        warm_up_s=settled_s if options.warm_up_s is None else options.warm_up_s,
+    )
 
 
 def _not_watched(served: Served) -> tuple[str, ...]:
