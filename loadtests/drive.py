@@ -43,6 +43,12 @@ class Drive:
     server: ServerPhases | None = None
 
     @property
+    def warm_up(self) -> Recording:
+        """The requests that were due before."""
+        rows = self.recording.rows
+        return Recording(rows[rows["intended_ns"] < self.load.warm_up_ns], self.recording.errors)
+
+    @property
     def measured(self) -> Recording:
         """The requests that were due after the warm-up."""
         return self.recording.since(self.load.warm_up_ns)

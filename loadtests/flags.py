@@ -45,7 +45,10 @@ def add_endpoint_arguments(parser: Any) -> None:
 def add_load_arguments(parser: Any) -> None:
     """Add the flags of a Load to a parser or a group of one, Locust's own included."""
     parser.add_argument(
-        "--images", action="append", metavar="DIR", help="folder of encoded images to send; may be given several times"
+        "--images",
+        action="append",
+        metavar="DIR",
+        help="folder of encoded images, DIR@WEIGHT in a mix, synthetic:N to draw some; may be given several times",
     )
     parser.add_argument("--rate", dest="rate_rps", type=positive, metavar="RPS", help="arrivals per second")
     parser.add_argument("--duration-s", type=positive, metavar="S", help="measured time, after the warm-up")

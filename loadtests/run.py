@@ -31,7 +31,7 @@ from loadtests.report import report_html
 from loadtests.result import RunResult
 from loadtests.settings import RunSettings, add_run_arguments, settings_from
 from loadtests.slo import Slo, read_slo
-from loadtests.summary import summary_text
+from loadtests.summary import histograms_text, summary_text
 from loadtests.terminal import ProgressDisplay, print_result
 from loadtests.verdict import Outcome, judge
 
@@ -41,7 +41,12 @@ TRACES = (ROWS_FILE, ERRORS_FILE, SAMPLES_FILE, EXPECTED_FILE)
 # Pictures that `--images synthetic:…` draws, once.
 DRAWN = Path("build/data/loadtest")
 # The order of writing: what a machine reads first, what takes longest last.
-REPORTS = {"summary.json": summary_text, "junit.xml": junit_text, PAGE_FILE: report_html}
+REPORTS = {
+    "summary.json": summary_text,
+    "histograms.json": histograms_text,
+    "junit.xml": junit_text,
+    PAGE_FILE: report_html,
+}
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from loadtests.measurements import QUANTILE_METHOD
+from loadtests.histogram import Histogram
+from loadtests.measurements import QUANTILE_METHOD, quantiles_ms
+from loadtests.recorder import Recording
 from loadtests.result import RunResult
 from loadtests.where_time_went import rest_ms
 
@@ -21,6 +23,7 @@ def _document(result: RunResult) -> dict[str, Any]:
         "invalid_reasons": list(result.verdict.invalid_reasons),
         "objectives": [{**vars(objective), "met": objective.met} for objective in result.verdict.results],
         "latency_ms": dict(measured.latency_ms),
+        "distribution_ms": _distribution_ms(result),
         "generator_lag_ms": dict(measured.lag_ms),
         "generator_cpu_ratio": measured.generator_cpu_ratio,
         "quantile_method": QUANTILE_METHOD,
@@ -32,6 +35,28 @@ def _document(result: RunResult) -> dict[str, Any]:
         "remarks": list(result.remarks()),
         "run": _run(result),
     }
+
+
+def histograms_text(result: RunResult) -> str:
+    """The latencies of warm-up and measured time as histograms in JSON; those of several runs merge exactly."""
+    document = {
+        "task": result.settings.endpoint.task,
+        "started_at": result.started_at,
+        "phases": {"warm_up": _histogram(result.driven.warm_up), "measured": _histogram(result.driven.measured)},
+    }
+    return json.dumps(document, allow_nan=False) + "\n"
+
+
+def _histogram(recording: Recording) -> dict[str, Any]:
+    histogram = Histogram()
+    histogram.record(recording.latency_ns)
+    return histogram.to_json()
+
+
+def _distribution_ms(result: RunResult) -> list[float]:
+    """The latency at 0, 1, 2 … 100 percent of the measured requests, for whoever draws a curve; or nothing."""
+    percents = {str(percent): percent / 100 for percent in range(101)}
+    return list(quantiles_ms(result.driven.measured.latency_ns, percents).values())
 
 
 def _rates_rps(result: RunResult) -> dict[str, float]:

@@ -29,7 +29,7 @@ def write_report(build: Path, times_s: Mapping[str, float]) -> Path:
         "served": _read(folder / "served.json"),
         "load": load,
         "curve": training_curve(_read(model / "history.json")),
-        "latency": latency_distribution(_latencies_ms(build / "loadtest" / "requests.jsonl"), load["latency_ms"]),
+        "latency": latency_distribution(load["distribution_ms"], load["latency_ms"]),
         "times_s": times_s,
         "links": {
             "load-test report": os.path.relpath(build / "loadtest" / "report.html", folder),
@@ -51,8 +51,3 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise PipelineError(f"the report needs {path}, which cannot be read ({error}); run the stage again") from error
-
-
-def _latencies_ms(path: Path) -> list[float]:
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [(row["finished_ns"] - row["intended_ns"]) / 1e6 for row in rows]

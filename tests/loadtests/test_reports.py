@@ -4,9 +4,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from loadtests.histogram import Histogram
 from loadtests.junit import junit_text
 from loadtests.report import PICTURES, report_html, report_page
-from loadtests.summary import summary_text
+from loadtests.summary import histograms_text, summary_text
 
 OBJECTIVE_COUNT = 8
 
@@ -55,6 +56,21 @@ def test_summary_has_the_figures(make_rows, make_result) -> None:
     assert summary["counts"] == {"planned": 200, "measured": 200, "errors": 10, "warm_up": 20}
     assert summary["errors_by_message"] == {"unavailable": 10}
     assert [objective["name"] for objective in summary["objectives"] if not objective["met"]] == ["error_ratio"]
+
+
+def test_histograms_are_kept_by_phase_and_merge(make_rows, make_result) -> None:
+    document = json.loads(histograms_text(make_result(make_rows(latencies_ms=(100, 300)))))
+    warm_up, measured = (Histogram.from_json(document["phases"][name]) for name in ("warm_up", "measured"))
+    assert (warm_up.count, measured.count) == (20, 200)
+    assert measured.quantile(0.5) == pytest.approx(100e6, rel=1e-3)
+    measured.merge(warm_up)
+    assert measured.count == 220
+
+
+def test_the_distribution_is_every_percent(make_rows, make_result) -> None:
+    distribution_ms = json.loads(summary_text(make_result(make_rows(latencies_ms=(100, 300)))))["distribution_ms"]
+    assert (distribution_ms[0], distribution_ms[50], distribution_ms[51], distribution_ms[100]) == (100, 100, 300, 300)
+    assert len(distribution_ms) == 101
 
 
 def test_the_html_report_holds_its_pictures_and_nothing_from_elsewhere(make_rows, make_result) -> None:
