@@ -40,7 +40,9 @@ Arguments: root, name.
 {{- $canary.replicas | int -}}
 {{- else -}}
 {{- $stable := include "fovea.pool" (dict "root" . "name" $canary.pool) | fromYaml -}}
-{{- $wanted := divf (mulf (float64 $stable.replicas) (float64 $canary.weight)) (subf 100.0 (float64 (min 99 (int $canary.weight)))) | round 0 | int -}}
+{{- $weight := min 99 (int $canary.weight) -}}
+{{- $share := divf (float64 $weight) (subf 100.0 (float64 $weight)) -}}
+{{- $wanted := int (round (mulf (float64 $stable.replicas) $share) 0) -}}
 {{- max 1 $wanted -}}
 {{- end -}}
 {{- end -}}
