@@ -104,6 +104,26 @@ def test_every_query_of_keda_is_one(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+# What kube-score finds and we want: its name for it, and why.
+EXPLAINED = {
+    "container-image-pull-policy": "images are named by digest or by a tag that does not move",
+    "container-security-context-user-group-id": "1000 is the user of NVIDIA's image",
+    "deployment-has-host-podantiaffinity": "topologySpreadConstraints spread better",
+    "deployment-replicas": "one dashboard is enough; HPA and KEDA pools have no replicas to read",
+}
+
+
+@every_realistic
+def test_kube_score_finds_nothing_unexplained(name: str, tmp_path: Path) -> None:
+    program = tool("kube-score")
+    (tmp_path / "rendered.yaml").write_text(template(values=REALISTIC[name]))
+    ignored = [word for check in EXPLAINED for word in ("--ignore-test", check)]
+    # A CPU limit throttles in the middle of a request; requests keep what is promised.
+    words = ("score", "--ignore-container-cpu-limit", "--output-format", "ci", *ignored)
+    result = run(program, *words, tmp_path / "rendered.yaml")
+    assert [line for line in result.stdout.splitlines() if line.startswith(("[CRITICAL]", "[WARNING]"))] == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -29,7 +29,7 @@ def tool(name: str) -> str:
     """Return the path of a program; skip the test where it is not."""
     found = shutil.which(name) or shutil.which(name, path=str(BUILT))
     if found is None:
-        pytest.skip(f"{name} is not installed: tests/cluster/build builds it, or put it into PATH")
+        pytest.skip(f"{name} is not here: put it into PATH or into {BUILT}, as tests/cluster/build does")
     return found
 
 
