@@ -24,6 +24,7 @@ def test_lints_strictly(values: list[Path]) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_its_unit_tests_pass() -> None:
     result = run(tool("helm-unittest"), CHART, timeout_s=240)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -81,29 +82,6 @@ def test_kubernetes_would_take_it(name: str, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_prometheus_would_take_the_rules(tmp_path: Path) -> None:
-    program = tool("promtool")
-    rules = [
-        manifest for manifest in objects(template(values=REALISTIC["gpu"])) if manifest["kind"] == "PrometheusRule"
-    ]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules[0]["spec"]))
-    result = run(program, "check", "rules", tmp_path / "rules.yaml")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_every_query_of_keda_is_one(tmp_path: Path) -> None:
-    program = tool("promtool")
-    scaled = [each for each in objects(template(values=REALISTIC["keda"])) if each["kind"] == "ScaledObject"]
-    rules = [
-        {"record": f"query:{index}", "expr": trigger["metadata"]["query"]}
-        for index, trigger in enumerate(scaled[0]["spec"]["triggers"])
-    ]
-    assert len(rules) == 4
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "keda", "rules": rules}]}))
-    result = run(program, "check", "rules", tmp_path / "rules.yaml")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
 # What kube-score finds and we want: its name for it, and why.
 EXPLAINED = {
     "container-image-pull-policy": "images are named by digest or by a tag that does not move",
@@ -122,6 +100,12 @@ def test_kube_score_finds_nothing_unexplained(name: str, tmp_path: Path) -> None
     words = ("score", "--ignore-container-cpu-limit", "--output-format", "ci", *ignored)
     result = run(program, *words, tmp_path / "rendered.yaml")
     assert [line for line in result.stdout.splitlines() if line.startswith(("[CRITICAL]", "[WARNING]"))] == []
+
+
+def test_the_notes_warn_where_images_are_no_volumes() -> None:
+    words = ("--dry-run=client", "--values", BASE)
+    assert "ImageVolume" in helm("install", "eye", CHART, *words, "--kube-version", "1.33").stdout
+    assert "ImageVolume" not in helm("install", "eye", CHART, *words, "--kube-version", "1.35").stdout
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,10 @@
+{{/*
+The Job's name. A Job cannot be changed: as part of the release it is another one in each revision, as a hook it is made anew.
+*/}}
+{{- define "fovea.loadTestName" -}}
+load-test{{ if not .Values.loadTest.helmTest }}-{{ .Release.Revision }}{{ end }}
+{{- end -}}
+
 {{/* How a load test is started: `python -m loadtests run` against the headless Service, so that every pod gets its share. */}}
 {{- define "fovea.loadTestCommand" -}}
 - python
@@ -50,7 +57,7 @@ containers:
       {{- with int .Values.loadTest.distributed.workers }}
       - /bin/sh
       - -c
-      - '[ "$JOB_COMPLETION_INDEX" = 0 ] && exec "$@"; exec python -m loadtests worker --master={{ include "fovea.fullname" $ }}-load-test-0.{{ include "fovea.fullname" $ }}-load-test'
+      - '[ "$JOB_COMPLETION_INDEX" = 0 ] && exec "$@"; exec python -m loadtests worker --master={{ include "fovea.fullname" $ }}-{{ include "fovea.loadTestName" $ }}-0.{{ include "fovea.fullname" $ }}-load-test'
       - load-test
       {{- end }}
       {{- include "fovea.loadTestCommand" . | nindent 6 }}
