@@ -1,4 +1,4 @@
-"""The flags that the chart renders, taken by the real Triton: it starts, is ready, refuses what it shall, and can be read."""
+"""The flags that the chart renders, taken by the real Triton: it starts, is ready, and refuses what it shall."""
 
 import subprocess
 import time
