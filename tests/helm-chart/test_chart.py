@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import BASE, CHART, GOLDEN, REALISTIC, golden_text, helm, objects, run, template, tool
+from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, run, template, tool
 
 every_realistic = pytest.mark.parametrize("name", REALISTIC)
 # What values may have that values.yaml does not: Helm's own key, and parts of Kubernetes' objects.
@@ -72,12 +72,12 @@ def test_no_secret_is_rendered(name: str) -> None:
 @every_realistic
 def test_kubernetes_would_take_it(name: str, tmp_path: Path) -> None:
     program = tool("kubeconform")
-    schemas = Path.home() / ".cache" / "fovea-cluster" / "schemas"
+    schemas = ROOT / "build" / "schemas"
     if not any(schemas.glob("*.json")):
-        pytest.skip(f"{schemas} has no schemas: `make test-cluster` takes them from its API server")
+        pytest.skip("no schemas: take them from an API server with `python tests/cluster/schemas.py build/schemas`")
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(template(values=REALISTIC[name]))
-    location = f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    location = f"{schemas}/{{{{.ResourceKind}}}}-{{{{.Group}}}}-{{{{.ResourceAPIVersion}}}}.json"
     result = run(program, "-strict", "-summary", "-schema-location", location, rendered)
     assert result.returncode == 0, result.stdout + result.stderr
 
