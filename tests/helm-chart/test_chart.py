@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, run, template, tool
+from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, pod_specs, run, template, tool
 
 every_realistic = pytest.mark.parametrize("name", REALISTIC)
 # What values may have that values.yaml does not: Helm's own key, and parts of Kubernetes' objects.
@@ -151,15 +151,6 @@ def test_the_readme_is_made_from_the_values() -> None:
     sys.modules["document_values"] = module
     spec.loader.exec_module(module)
     assert (CHART / "README.md").read_text() == module.readme(), "run `make chart-docs`"
-
-
-def pod_specs(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the pods that the manifests lead to."""
-    for manifest in manifests:
-        spec = manifest.get("spec", {})
-        spec = spec.get("jobTemplate", {}).get("spec", spec)
-        if "template" in spec and "spec" in spec["template"]:
-            yield spec["template"]["spec"]
 
 
 def disagreements(schema: dict[str, Any], part: dict[str, Any], values: Any, at: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +69,12 @@ def golden_text(values: list[Path]) -> str:
 def name_of(manifest: dict[str, Any]) -> tuple[str, str]:
     """Return kind and name."""
     return manifest["kind"], manifest["metadata"]["name"]
+
+
+def pod_specs(manifests: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the pods that the manifests lead to."""
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec and "spec" in spec["template"]:
+            yield spec["template"]["spec"]
