@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Puts a TensorRT plan for this node's GPU beside each model that has a build script:
+#
+#   build-engines.sh <model repository, writable> <cache> <budget in seconds>
+#
+# The release's build_plan.sh keys a plan by ONNX digest, TensorRT version, GPU model, compute capability, profile and
+# flags, takes it from the cache or builds it. Here is what a cluster adds: plans that came with the release are dropped
+# (they may be another GPU's), one builder a model and GPU at a time, and an end to waiting.
+set -euo pipefail
+models=$1 cache=$2 budget_s=$3
+fail() { echo "build-engines: $*" >&2; exit 1; }
+left_s() { echo $((budget_s > SECONDS ? budget_s - SECONDS : 0)); }
+
+command -v nvidia-smi > /dev/null || fail "no NVIDIA driver here; does the pool ask for a GPU (gpu.count)?"
+[ -w "$cache" ] || fail "the cache $cache cannot be written; see podSecurityContext.fsGroup and engines.cache"
+gpu=$(nvidia-smi --id=0 --query-gpu=name --format=csv,noheader | tr -c 'A-Za-z0-9\n' '_')
+[ -n "$gpu" ] || fail "nvidia-smi names no GPU"
+find "$models" -name '*.plan' -delete
+# What a builder left that was killed. One at work may be older than this pod, but not than its budget.
+find "$cache" -maxdepth 1 -name '*.partial' -mmin "+$((budget_s / 60 + 1))" -delete
+
+built=0
+for script in "$models"/*/[0-9]*/build_plan.sh; do
+  [ -f "$script" ] || continue
+  version=$(dirname "$script")
+  model=$(basename "$(dirname "$version")")
+  exec 9> "$cache/$gpu.$model.lock"
+  flock --wait "$(left_s)" 9 || fail "$model: another pod still builds it after $budget_s s; raise engines.buildSeconds"
+  PLAN_CACHE=$cache timeout --kill-after=10 "$(left_s)" bash "$script" "$version" ||
+    fail "$model: no plan within engines.buildSeconds = $budget_s s, or it cannot be built (see above)"
+  exec 9>&-
+  built=$((built + 1))
+done
+[ "$built" -gt 0 ] || fail "the release has no build_plan.sh; export it with formats=[onnx_fp16,tensorrt]"
+echo "build-engines: $built plans for $gpu in $SECONDS s"

@@ -1,0 +1,94 @@
+{{/* What the schema cannot say: values that need or forbid each other. Each sentence names the value and the way out. */}}
+
+{{- define "fovea.check" -}}
+{{- $values := .Values -}}
+{{- if hasKey $values.pools "canary" -}}
+{{- fail "pools: `canary` is the name of the pool that canary.enabled makes; name yours otherwise" -}}
+{{- end -}}
+{{- if not $values.pools -}}{{- fail "pools: there is none; name at least one" -}}{{- end -}}
+{{- if and $values.tls.enabled (not $values.tls.existingSecret) (not $values.tls.certManager.enabled) -}}
+{{- fail "tls.enabled needs tls.existingSecret, or tls.certManager.enabled" -}}
+{{- end -}}
+{{- if and $values.tls.certManager.enabled (not $values.tls.certManager.issuerRef.name) -}}
+{{- fail "tls.certManager.enabled needs tls.certManager.issuerRef.name" -}}
+{{- end -}}
+{{- if and $values.tls.mutual (not $values.tls.enabled) -}}
+{{- fail "tls.mutual needs tls.enabled" -}}
+{{- end -}}
+{{- if has "health" $values.restrictedApis.apis -}}
+{{- fail "restrictedApis.apis: with `health` behind a key no probe could ask" -}}
+{{- end -}}
+{{- if and $values.gateway.httpRoute.enabled (not $values.server.http.enabled) -}}
+{{- fail "gateway.httpRoute.enabled needs server.http.enabled" -}}
+{{- end -}}
+{{- if and $values.ingress.enabled (eq $values.ingress.port "http") (not $values.server.http.enabled) -}}
+{{- fail "ingress.port http needs server.http.enabled" -}}
+{{- end -}}
+{{- include "fovea.checkCanary" . -}}
+{{- end -}}
+
+{{- define "fovea.checkCanary" -}}
+{{- $canary := .Values.canary -}}
+{{- if $canary.enabled -}}
+{{- if not (hasKey .Values.pools $canary.pool) -}}
+{{- fail (printf "canary.pool: there is no pool %q" $canary.pool) -}}
+{{- end -}}
+{{- if and (eq $canary.by "route") (not .Values.gateway.grpcRoute.enabled) (not .Values.gateway.httpRoute.enabled) -}}
+{{- fail "canary.by route needs gateway.grpcRoute.enabled or gateway.httpRoute.enabled; without a gateway use canary.by replicas" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Arguments: root, pool. */}}
+{{- define "fovea.checkPool" -}}
+{{- $pool := .pool -}}
+{{- $at := printf "pool %s: " $pool.name -}}
+{{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$" $pool.name) -}}
+{{- fail (print $at "a pool's name has at most 20 small letters, digits and hyphens") -}}
+{{- end -}}
+{{- if not $pool.image.repository -}}
+{{- fail (print $at "image.repository is empty: build the image from docker/ and name it") -}}
+{{- end -}}
+{{- include "fovea.checkRepository" (dict "at" $at "repository" $pool.modelRepository) -}}
+{{- if and $pool.engines.enabled (lt (int $pool.gpu.count) 1) -}}
+{{- fail (print $at "profile " $pool.profile " needs gpu.count ≥ 1: its engines are built on the node's own GPU") -}}
+{{- end -}}
+{{- include "fovea.checkAutoscaling" (dict "at" $at "pool" $pool) -}}
+{{- end -}}
+
+{{- define "fovea.checkRepository" -}}
+{{- $repository := .repository -}}
+{{- if and (has $repository.type (list "image" "imageCopy")) (not $repository.image.repository) -}}
+{{- fail (printf "%smodelRepository.type %s needs modelRepository.image.repository" .at $repository.type) -}}
+{{- end -}}
+{{- if and (eq $repository.type "pvc") (not $repository.pvc.claimName) -}}
+{{- fail (print .at "modelRepository.type pvc needs modelRepository.pvc.claimName") -}}
+{{- end -}}
+{{- if and (eq $repository.type "objectStorage") (not $repository.objectStorage.url) -}}
+{{- fail (print .at "modelRepository.type objectStorage needs modelRepository.objectStorage.url") -}}
+{{- end -}}
+{{- if and (ne $repository.type "image") (not $repository.digest) -}}
+{{- fail (printf "%smodelRepository.type %s needs modelRepository.digest: what is copied could be any release" .at $repository.type) -}}
+{{- end -}}
+{{- if and (eq $repository.type "image") (not $repository.digest) (not $repository.image.digest) -}}
+{{- fail (print .at "modelRepository: name the release by modelRepository.digest or by modelRepository.image.digest; a tag can be moved") -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "fovea.checkAutoscaling" -}}
+{{- $scaling := .pool.autoscaling -}}
+{{- if ne $scaling.type "none" -}}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
+{{- fail (printf "%sautoscaling.minReplicas %d is over maxReplicas %d" .at (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- if and (eq (int $scaling.minReplicas) 0) (or (ne $scaling.type "keda") (not $scaling.keda.activation.query)) -}}
+{{- fail (print .at "autoscaling.minReplicas 0 needs type keda and keda.activation.query: at zero Triton has no metrics, and nothing would wake it") -}}
+{{- end -}}
+{{- if and (eq $scaling.type "keda") (not $scaling.keda.prometheusAddress) -}}
+{{- fail (print .at "autoscaling.type keda needs autoscaling.keda.prometheusAddress") -}}
+{{- end -}}
+{{- if and (eq $scaling.type "hpa") (eq (int $scaling.hpa.cpuUtilization) 0) (not $scaling.hpa.metrics) -}}
+{{- fail (print .at "autoscaling.type hpa needs hpa.cpuUtilization or hpa.metrics") -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,73 @@
+{{/*
+A pool, complete: the defaults and the sections a pool may override, with what the pool itself says on top. YAML.
+Arguments: root, name.
+*/}}
+{{- define "fovea.pool" -}}
+{{- $values := .root.Values -}}
+{{- $pool := deepCopy $values.poolDefaults -}}
+{{- range $section := list "image" "modelRepository" "autoscaling" "rollout" "engines" "sizing" "podDisruptionBudget" -}}
+{{- $_ := set $pool $section (deepCopy (get $values $section)) -}}
+{{- end -}}
+{{- if eq .name "canary" -}}
+{{- $pool = mergeOverwrite $pool (deepCopy (default dict (get $values.pools $values.canary.pool))) -}}
+{{- $_ := set $pool "image" (mergeOverwrite $pool.image (deepCopy $values.canary.image)) -}}
+{{- $_ := set $pool "modelRepository" (mergeOverwrite $pool.modelRepository (deepCopy $values.canary.modelRepository)) -}}
+{{- $_ := set $pool.autoscaling "type" "none" -}}
+{{- $_ := set $pool "replicas" (include "fovea.canaryReplicas" .root | int) -}}
+{{- $_ := set $pool.sizing "requestsPerSecond" 0 -}}
+{{- else -}}
+{{- $pool = mergeOverwrite $pool (deepCopy (default dict (get $values.pools .name))) -}}
+{{- if gt (float64 $pool.sizing.requestsPerSecond) 0.0 -}}
+{{- $_ := set $pool "replicas" (include "fovea.sizedReplicas" (dict "root" .root "pool" $pool) | int) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $pool "name" .name -}}
+{{- $_ := set $pool.engines "enabled" (hasPrefix "tensorrt" $pool.profile) -}}
+{{- toYaml $pool -}}
+{{- end -}}
+
+{{/* The pools' names, the canary's among them, as a JSON list under `names`. */}}
+{{- define "fovea.poolNames" -}}
+{{- $names := keys .Values.pools | sortAlpha -}}
+{{- if .Values.canary.enabled -}}{{- $names = append $names "canary" -}}{{- end -}}
+{{- dict "names" $names | toJson -}}
+{{- end -}}
+
+{{/* Pods of the canary: given, or so many that of all pods `weight` percent are its own. At least one. */}}
+{{- define "fovea.canaryReplicas" -}}
+{{- $canary := .Values.canary -}}
+{{- if not (kindIs "invalid" $canary.replicas) -}}
+{{- $canary.replicas | int -}}
+{{- else -}}
+{{- $stable := include "fovea.pool" (dict "root" . "name" $canary.pool) | fromYaml -}}
+{{- $wanted := divf (mulf (float64 $stable.replicas) (float64 $canary.weight)) (subf 100.0 (float64 (min 99 (int $canary.weight)))) | round 0 | int -}}
+{{- max 1 $wanted -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Which Services a pool's pods are behind. */}}
+{{- define "fovea.traffic" -}}
+{{- if not .pool.traffic -}}none
+{{- else if and (eq .pool.name "canary") (eq .root.Values.canary.by "route") -}}canary
+{{- else -}}main
+{{- end -}}
+{{- end -}}
+
+{{- define "fovea.poolSelector" -}}
+{{ include "fovea.selectorLabels" .root }}
+app.kubernetes.io/component: triton
+fovea.io/pool: {{ .pool.name }}
+{{- end -}}
+
+{{/* Without the chart's version: another one alone is no reason to replace every pod. */}}
+{{- define "fovea.podLabels" -}}
+{{ include "fovea.poolSelector" . }}
+app.kubernetes.io/part-of: fovea
+fovea.io/traffic: {{ include "fovea.traffic" . }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- with .pool.podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,69 @@
+{{/* What tells of load. Sums over the pool's pods, and ratios of sums: an average of averages weighs an idle model like a busy one. */}}
+
+{{/* Selects the pool's series; Prometheus has namespace and pod from the scrape. Arguments: root, pool. */}}
+{{- define "fovea.series" -}}
+namespace="{{ .root.Release.Namespace }}",pod=~"{{ include "fovea.fullname" .root }}-{{ .pool.name }}-[a-z0-9]+-[a-z0-9]{5}"
+{{- end -}}
+
+{{/* Milliseconds that a caller's request waited in queues: of all its models, by the requests of the tasks. */}}
+{{- define "fovea.queueQuery" -}}
+{{- $series := include "fovea.series" . -}}
+{{- $window := .pool.autoscaling.keda.window -}}
+{{- $tasks := join "|" .root.Values.tasks -}}
+sum(rate(nv_inference_queue_duration_us{ {{- $series -}} }[{{ $window }}])) / 1000 / (sum(rate(nv_inference_request_success{ {{- $series -}} ,model=~"{{ $tasks }}"}[{{ $window }}])) > 0) or vector(0)
+{{- end -}}
+
+{{- define "fovea.pendingQuery" -}}
+sum(nv_inference_pending_request_count{ {{- include "fovea.series" . -}} }) or vector(0)
+{{- end -}}
+
+{{- define "fovea.rateQuery" -}}
+sum(rate(nv_inference_request_success{ {{- include "fovea.series" . -}} ,model=~"{{ join "|" .root.Values.tasks }}"}[{{ .pool.autoscaling.keda.window }}])) or vector(0)
+{{- end -}}
+
+{{/* One Prometheus trigger. Arguments: pool, name, query, threshold, and optionally activation, metricType. */}}
+{{- define "fovea.trigger" -}}
+- type: prometheus
+  name: {{ .name }}
+  metricType: {{ default "AverageValue" .metricType }}
+  metadata:
+    serverAddress: {{ .pool.autoscaling.keda.prometheusAddress }}
+    query: {{ .query | quote }}
+    threshold: {{ .threshold | quote }}
+    {{- if hasKey . "activation" }}
+    activationThreshold: {{ .activation | quote }}
+    {{- end }}
+    ignoreNullValues: "false"
+  {{- with .pool.autoscaling.keda.authenticationRef }}
+  authenticationRef:
+    name: {{ . }}
+  {{- end }}
+{{- end -}}
+
+{{/* Requests a second a pod: given, or what the load tests measured. 0: not used. */}}
+{{- define "fovea.rateTarget" -}}
+{{- $given := .pool.autoscaling.keda.requestsPerSecond -}}
+{{- if kindIs "invalid" $given -}}{{- include "fovea.targetRate" . -}}{{- else -}}{{- $given -}}{{- end -}}
+{{- end -}}
+
+{{- define "fovea.triggers" -}}
+{{- $keda := .pool.autoscaling.keda -}}
+{{- with $keda.pendingRequests }}
+{{ include "fovea.trigger" (dict "pool" $.pool "name" "pending" "query" (include "fovea.pendingQuery" $) "threshold" (toString .)) }}
+{{- end }}
+{{- with $keda.queueMilliseconds }}
+{{ include "fovea.trigger" (dict "pool" $.pool "name" "queue" "query" (include "fovea.queueQuery" $) "threshold" (toString .) "metricType" "Value") }}
+{{- end }}
+{{- $rate := include "fovea.rateTarget" . | float64 }}
+{{- if gt $rate 0.0 }}
+{{ include "fovea.trigger" (dict "pool" .pool "name" "rate" "query" (include "fovea.rateQuery" .) "threshold" (printf "%.3f" $rate)) }}
+{{- end }}
+{{- with $keda.activation }}
+{{- if .query }}
+{{ include "fovea.trigger" (dict "pool" $.pool "name" "outside" "query" .query "threshold" (toString .target) "activation" (toString .threshold)) }}
+{{- end }}
+{{- end }}
+{{- with $keda.extraTriggers }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
