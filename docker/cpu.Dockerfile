@@ -11,24 +11,24 @@ RUN awk 'NR == FNR {wanted[$1]; next} /^[a-z]/ {name = $1; sub(/==.*/, "", name)
       /build/cpu.packages /build/constraints.txt > /build/pins.txt \
  && python3 -m venv /opt/fovea/python \
  && /opt/fovea/python/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /build/pins.txt
-COPY tasks /opt/fovea/code/tasks
+COPY tasks /build/tasks
 COPY serving/backends /opt/fovea/backends
 COPY docker/tritonserver /opt/fovea/bin/tritonserver
-# The stub must lie beside the backend's library, and must be this interpreter's own.
+# The stub must lie beside the backend's library, must be this interpreter's own, and reads no PYTHONPATH.
 RUN cd /opt/fovea && packages=$(echo python/lib/python3.*/site-packages) && wheel=$packages/pytriton/tritonserver \
  && version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') \
  && mkdir server && mv "$wheel/bin" server/bin && mv "$packages/nvidia_pytriton.libs" lib \
  && mv "$wheel/backends/python" backends/python \
  && mv "$wheel/python_backend_stubs/$version/triton_python_backend_stub" backends/python/ \
  && rm -r "$packages/pytriton" && python/bin/pip uninstall -q -y pip setuptools \
- && chmod -R a+rX . && (python3 -m compileall -q code "$packages" || echo "some optional modules do not compile")
+ && mv /build/tasks "$packages/tasks" && chmod -R a+rX . \
+ && (python3 -m compileall -q "$packages" || echo "some optional modules do not compile")
 
 FROM ${BASE}
 COPY --from=build /opt/fovea /opt/fovea
 # The first python3 of PATH decides which packages the stub sees. No byte code: the root and the release are read-only.
-ENV PATH=/opt/fovea/bin:/opt/fovea/python/bin:/usr/bin:/bin \
-    PYTHONPATH=/opt/fovea/code PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
-RUN python3 -c "import cv2, numpy, onnxruntime, openvino, tasks; assert numpy.__version__ < '2'" && test -x /opt/fovea/server/bin/tritonserver
+ENV PATH=/opt/fovea/bin:/opt/fovea/python/bin:/usr/bin:/bin PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+RUN python3 -c "import cv2, numpy, onnxruntime, openvino, tasks; assert numpy.__version__ < '2'"
 USER 1000:1000
 EXPOSE 8000 8001 8002
 CMD ["tritonserver", "--help"]
