@@ -15,6 +15,9 @@
 {{- if and $values.tls.mutual (not $values.tls.enabled) -}}
 {{- fail "tls.mutual needs tls.enabled" -}}
 {{- end -}}
+{{- if and $values.loadTest.enabled $values.tls.mutual (not $values.loadTest.tlsSecret) -}}
+{{- fail "tls.mutual: the load test needs a certificate of its own in loadTest.tlsSecret" -}}
+{{- end -}}
 {{- if has "health" $values.restrictedApis.apis -}}
 {{- fail "restrictedApis.apis: with `health` behind a key no probe could ask" -}}
 {{- end -}}

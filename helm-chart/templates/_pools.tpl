@@ -8,6 +8,7 @@ Arguments: root, name.
 {{- range $section := list "image" "modelRepository" "autoscaling" "rollout" "engines" "sizing" "podDisruptionBudget" -}}
 {{- $_ := set $pool $section (deepCopy (get $values $section)) -}}
 {{- end -}}
+{{- $_ := set $pool "name" .name -}}
 {{- if eq .name "canary" -}}
 {{- $pool = mergeOverwrite $pool (deepCopy (default dict (get $values.pools $values.canary.pool))) -}}
 {{- $_ := set $pool "image" (mergeOverwrite $pool.image (deepCopy $values.canary.image)) -}}
@@ -21,7 +22,6 @@ Arguments: root, name.
 {{- $_ := set $pool "replicas" (include "fovea.sizedReplicas" (dict "root" .root "pool" $pool) | int) -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $pool "name" .name -}}
 {{- $_ := set $pool.engines "enabled" (hasPrefix "tensorrt" $pool.profile) -}}
 {{- toYaml $pool -}}
 {{- end -}}
@@ -40,7 +40,9 @@ Arguments: root, name.
 {{- $canary.replicas | int -}}
 {{- else -}}
 {{- $stable := include "fovea.pool" (dict "root" . "name" $canary.pool) | fromYaml -}}
-{{- $wanted := divf (mulf (float64 $stable.replicas) (float64 $canary.weight)) (subf 100.0 (float64 (min 99 (int $canary.weight)))) | round 0 | int -}}
+{{- $weight := min 99 (int $canary.weight) -}}
+{{- $share := divf (float64 $weight) (subf 100.0 (float64 $weight)) -}}
+{{- $wanted := int (round (mulf (float64 $stable.replicas) $share) 0) -}}
 {{- max 1 $wanted -}}
 {{- end -}}
 {{- end -}}

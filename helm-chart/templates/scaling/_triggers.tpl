@@ -5,20 +5,27 @@
 namespace="{{ .root.Release.Namespace }}",pod=~"{{ include "fovea.fullname" .root }}-{{ .pool.name }}-[a-z0-9]+-[a-z0-9]{5}"
 {{- end -}}
 
-{{/* Milliseconds that a caller's request waited in queues: of all its models, by the requests of the tasks. */}}
+{{/*
+Queries end empty, which is an error to KEDA and leads to its fallback, when the pods' metrics are missing: a broken scrape
+must not look like no load. Only a pool that may be at zero, where there is nothing to scrape, answers 0 then.
+*/}}
+{{- define "fovea.orZero" -}}
+{{- if eq (int .pool.autoscaling.minReplicas) 0 }} or vector(0){{- end -}}
+{{- end -}}
+
+{{/* Requests a second of the tasks, over the pool. */}}
+{{- define "fovea.rateQuery" -}}
+sum(rate(nv_inference_request_success{ {{- include "fovea.series" . -}} ,model=~"{{ join "|" .root.Values.tasks }}"}[{{ .pool.autoscaling.keda.window }}]))
+{{- end -}}
+
+{{/* Milliseconds that a caller's request waited in queues: of all its models, by the requests of the tasks; 0 without any. */}}
 {{- define "fovea.queueQuery" -}}
-{{- $series := include "fovea.series" . -}}
-{{- $window := .pool.autoscaling.keda.window -}}
-{{- $tasks := join "|" .root.Values.tasks -}}
-sum(rate(nv_inference_queue_duration_us{ {{- $series -}} }[{{ $window }}])) / 1000 / (sum(rate(nv_inference_request_success{ {{- $series -}} ,model=~"{{ $tasks }}"}[{{ $window }}])) > 0) or vector(0)
+{{- $requests := include "fovea.rateQuery" . -}}
+sum(rate(nv_inference_queue_duration_us{ {{- include "fovea.series" . -}} }[{{ .pool.autoscaling.keda.window }}])) / 1000 / ({{ $requests }} > 0) or {{ $requests }} * 0
 {{- end -}}
 
 {{- define "fovea.pendingQuery" -}}
-sum(nv_inference_pending_request_count{ {{- include "fovea.series" . -}} }) or vector(0)
-{{- end -}}
-
-{{- define "fovea.rateQuery" -}}
-sum(rate(nv_inference_request_success{ {{- include "fovea.series" . -}} ,model=~"{{ join "|" .root.Values.tasks }}"}[{{ .pool.autoscaling.keda.window }}])) or vector(0)
+sum(nv_inference_pending_request_count{ {{- include "fovea.series" . -}} })
 {{- end -}}
 
 {{/* One Prometheus trigger. Arguments: pool, name, query, threshold, and optionally activation, metricType. */}}
@@ -28,7 +35,7 @@ sum(rate(nv_inference_request_success{ {{- include "fovea.series" . -}} ,model=~
   metricType: {{ default "AverageValue" .metricType }}
   metadata:
     serverAddress: {{ .pool.autoscaling.keda.prometheusAddress }}
-    query: {{ .query | quote }}
+    query: {{ print .query (include "fovea.orZero" .) | quote }}
     threshold: {{ .threshold | quote }}
     {{- if hasKey . "activation" }}
     activationThreshold: {{ .activation | quote }}
