@@ -1,10 +1,10 @@
-"""What a platform does to pods every day costs no request: 50 a second from each of two clients, one without retries."""
+"""What a platform does to pods every day costs no request: 50 a second from each of two clients, one never retries."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Placed, Release
+from chart_release import Placed, Release
 from traffic import Traffic
 
 pytestmark = pytest.mark.cluster

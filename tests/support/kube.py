@@ -27,7 +27,11 @@ class CommandError(AssertionError):
 def missing() -> str | None:
     """What keeps the tests from having a cluster, in a sentence; None if nothing does."""
     if os.environ.get("KUBECONFIG"):
-        return None if shutil.which("kubectl") and shutil.which("helm") else "KUBECONFIG is set, but kubectl or helm is not here"
+        return (
+            None
+            if shutil.which("kubectl") and shutil.which("helm")
+            else "KUBECONFIG is set, but kubectl or helm is not here"
+        )
     if os.geteuid() != 0:
         return "the tests' own cluster needs root; set KUBECONFIG to use another one"
     if not (HOME / "bin" / "kubelet").exists():
@@ -42,7 +46,9 @@ class Cluster:
     """Commands against one cluster and one of its namespaces."""
 
     namespace: str = "default"
-    prefix: list[str] = field(default_factory=lambda: [] if os.environ.get("KUBECONFIG") else [str(SCRIPTS / "k"), "--"])
+    prefix: list[str] = field(
+        default_factory=lambda: [] if os.environ.get("KUBECONFIG") else [str(SCRIPTS / "k"), "--"]
+    )
 
     def run(
         self, *words: str, check: bool = True, stdin: str | None = None, timeout_s: float = 300.0
@@ -54,10 +60,18 @@ class Cluster:
         """
         command = [*self.prefix, *words]
         done = subprocess.run(
-            command, check=False, input=stdin, capture_output=True, text=True, timeout=timeout_s, env=client_environment()
+            command,
+            check=False,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            env=client_environment(),
         )
         if check and done.returncode:
-            raise CommandError(f"{' '.join(words)}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}")
+            raise CommandError(
+                f"{' '.join(words)}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+            )
         return done
 
     def kubectl(self, *words: str, stdin: str | None = None, timeout_s: float = 300.0) -> str:
@@ -109,4 +123,7 @@ def client_environment() -> dict[str, str]:
     """The variables for a client in the cluster: our code, and no proxy between it and the pods."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     folders = [str(ROOT / "tests" / "support"), str(ROOT), str(ROOT / "clients" / "python")]
-    return kept | {"PYTHONPATH": os.pathsep.join(folders), "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}"}
+    return kept | {
+        "PYTHONPATH": os.pathsep.join(folders),
+        "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}",
+    }

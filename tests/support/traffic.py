@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fovea_client import AsyncClient, Credentials, FoveaError, Retry, Tls
+from fovea_client import AsyncClient, FoveaError, Retry, Tls
 
 MOST_S = 600.0  # an end to what nobody stopped
 
@@ -111,9 +111,7 @@ async def _run(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
     tls = Tls(parsed.ca, parsed.certificate, parsed.key) if parsed.ca else None
     kinds = {"retries": Retry(), "no_retries": Retry.none()}
     callers = {
-        name: Caller(
-            AsyncClient(parsed.target, retry=retry, tls=tls, credentials=Credentials()), parsed.task, image, parsed.per_s
-        )
+        name: Caller(AsyncClient(parsed.target, retry=retry, tls=tls), parsed.task, image, parsed.per_s)
         for name, retry in kinds.items()
     }
     for caller in callers.values():
