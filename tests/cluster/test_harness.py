@@ -13,10 +13,9 @@ import kube
 import pytest
 import yaml
 from chart_release import merge
+from fovea_client import ServerUnavailableError
 from kube import ROOT, SCRIPTS
 from traffic import Caller
-
-from fovea_client import ServerUnavailableError
 
 
 def test_every_script_is_sound_bash() -> None:

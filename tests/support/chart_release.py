@@ -59,7 +59,16 @@ class Release:
         """`helm upgrade --install` with the tests' values and these, and wait until it is there."""
         file = self.folder / "values.json"
         file.write_text(json.dumps(merge(VALUES, values)))
-        upgrade = ["upgrade", "--install", self.name, str(CHART), "-f", str(file), f"--timeout={timeout_s:g}s", "--wait"]
+        upgrade = [
+            "upgrade",
+            "--install",
+            self.name,
+            str(CHART),
+            "-f",
+            str(file),
+            f"--timeout={timeout_s:g}s",
+            "--wait",
+        ]
         return self.cluster.helm(*upgrade, *words, check=check, timeout_s=timeout_s + 60)
 
     def deployment(self) -> str:
