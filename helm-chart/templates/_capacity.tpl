@@ -1,51 +1,48 @@
 {{/*
-Requests a second that a pod of the pool bears within its objective: the lower end of the interval that the load tests
-measured, or their estimate where there is no interval. 0 where nothing was measured and `required` is not set.
-Arguments: root, pool, required.
+What the load tests measured of a pod like the pool's, from their capacity.json: its entry for the pool's task, profile
+and instance count, as JSON; `{}` where nothing was measured and `required` is not set. Arguments: root, pool, required.
 */}}
 {{- define "fovea.capacity" -}}
 {{- $sizing := .pool.sizing -}}
 {{- $task := default (include "fovea.task" .root) $sizing.task -}}
-{{- $found := "0" -}}
+{{- $wanted := printf "%s/%s/%d" $task .pool.profile (int $sizing.instances) -}}
+{{- $found := dict -}}
 {{- $known := list -}}
 {{- if $sizing.capacity -}}
-{{- range $entry := include "fovea.capacityEntries" $sizing.capacity | fromJsonArray -}}
-{{- $known = append $known (printf "%s/%s/%d" $entry.task $entry.profile (int $entry.instances)) -}}
-{{- if and (eq $entry.task $task) (eq $entry.profile $.pool.profile) (eq (int $entry.instances) (int $sizing.instances)) -}}
-{{- $found = toString (ternary (first (default (list $entry.capacity_rps) $entry.interval_rps)) $entry.capacity_rps (gt (len (default list $entry.interval_rps)) 0)) -}}
+{{- $document := include "fovea.capacityDocument" $sizing.capacity | fromJson -}}
+{{- range $entry := $document.capacities -}}
+{{- if $entry.interval_rps -}}
+{{- $name := printf "%s/%s/%d" $document.task $entry.profile (int $entry.instances) -}}
+{{- $known = append $known $name -}}
+{{- if eq $name $wanted -}}{{- $found = $entry -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and .required (le (float64 $found) 0.0) -}}
-{{- if $sizing.capacity -}}
-{{- fail (printf "pool %s: capacity.json has no capacity of %s/%s/%d (task/profile/instances); it has %s; measure it with `python -m loadtests capacity`" .pool.name $task .pool.profile (int $sizing.instances) (join ", " $known)) -}}
-{{- else -}}
+{{- if and .required (not $sizing.capacity) -}}
 {{- fail (printf "pool %s: sizing.requestsPerSecond needs the load tests' figures: --set-file sizing.capacity=capacity.json" .pool.name) -}}
 {{- end -}}
+{{- if and .required (not $found) -}}
+{{- fail (printf "pool %s: capacity.json has no capacity of %s (task/profile/instances); it has %s; measure it with `python -m loadtests capacity`" .pool.name $wanted (join ", " $known | default "none")) -}}
 {{- end -}}
-{{- $found -}}
-{{- end -}}
-
-{{/* The entries of a capacity.json, which is a list of them or an object with the list `capacities`. */}}
-{{- define "fovea.capacityEntries" -}}
-{{- $read := fromJson . -}}
-{{- if hasKey $read "capacities" -}}
-{{- toJson $read.capacities -}}
-{{- else -}}
-{{- $entries := fromJsonArray . -}}
-{{- if or (not $entries) (kindIs "string" (first $entries)) -}}
-{{- fail "sizing.capacity is not a capacity.json of `python -m loadtests capacity`: neither a list nor an object with `capacities`" -}}
-{{- end -}}
-{{- toJson $entries -}}
-{{- end -}}
+{{- toJson $found -}}
 {{- end -}}
 
-{{/* What one pod is to be given: its capacity, less the share that is kept for bursts. 0: not known. */}}
+{{- define "fovea.capacityDocument" -}}
+{{- $document := fromJson . -}}
+{{- if ne (toString $document.schema) "fovea.capacity/1" -}}
+{{- fail "sizing.capacity is not a capacity.json of `python -m loadtests capacity` (schema fovea.capacity/1): --set-file sizing.capacity=capacity.json" -}}
+{{- end -}}
+{{- toJson $document -}}
+{{- end -}}
+
+{{/* Requests a second to give a pod: the lower end of its capacity's interval, less what is kept for bursts. 0: not measured. */}}
 {{- define "fovea.targetRate" -}}
-{{- mulf (include "fovea.capacity" . | float64) (float64 .pool.sizing.utilization) -}}
+{{- $entry := include "fovea.capacity" . | fromJson -}}
+{{- if $entry -}}{{- mulf (float64 (first $entry.interval_rps)) (float64 .pool.sizing.utilization) -}}{{- else -}}0{{- end -}}
 {{- end -}}
 
+{{/* A little less than the quotient is taken up: 2 × the target needs two pods, whatever rounding makes of it. */}}
 {{- define "fovea.sizedReplicas" -}}
 {{- $rate := include "fovea.targetRate" (merge (dict "required" true) .) | float64 -}}
-{{- divf (float64 .pool.sizing.requestsPerSecond) $rate | ceil | int -}}
+{{- max 1 (subf (divf (float64 .pool.sizing.requestsPerSecond) $rate) 0.000001 | ceil | int) | add (int .pool.sizing.spare) -}}
 {{- end -}}

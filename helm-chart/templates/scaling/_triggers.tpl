@@ -53,12 +53,24 @@ sum(nv_inference_pending_request_count{ {{- include "fovea.series" . -}} })
 {{- if kindIs "invalid" $given -}}{{- include "fovea.targetRate" . -}}{{- else -}}{{- $given -}}{{- end -}}
 {{- end -}}
 
+{{/* Pending requests a pod, and milliseconds in queues: given, or measured at the target rate, or these. JSON. */}}
+{{- define "fovea.queueTargets" -}}
+{{- $keda := .pool.autoscaling.keda -}}
+{{- $measured := default dict (include "fovea.capacity" . | fromJson).target -}}
+{{- $milliseconds := 0.0 -}}
+{{- range default dict $measured.queue_ms }}{{- $milliseconds = addf $milliseconds . -}}{{- end -}}
+{{- $pending := ternary (max 1 (float64 (default 8 $measured.pending) | ceil)) $keda.pendingRequests (kindIs "invalid" $keda.pendingRequests) -}}
+{{- $queue := ternary (ternary $milliseconds 50.0 (gt $milliseconds 0.0)) $keda.queueMilliseconds (kindIs "invalid" $keda.queueMilliseconds) -}}
+{{- dict "pending" $pending "queue" $queue | toJson -}}
+{{- end -}}
+
 {{- define "fovea.triggers" -}}
 {{- $keda := .pool.autoscaling.keda -}}
-{{- with $keda.pendingRequests }}
+{{- $targets := include "fovea.queueTargets" . | fromJson -}}
+{{- with $targets.pending }}
 {{ include "fovea.trigger" (dict "pool" $.pool "name" "pending" "query" (include "fovea.pendingQuery" $) "threshold" (toString .)) }}
 {{- end }}
-{{- with $keda.queueMilliseconds }}
+{{- with $targets.queue }}
 {{ include "fovea.trigger" (dict "pool" $.pool "name" "queue" "query" (include "fovea.queueQuery" $) "threshold" (toString .) "metricType" "Value") }}
 {{- end }}
 {{- $rate := include "fovea.rateTarget" . | float64 }}
