@@ -5,12 +5,8 @@
 # BASE is a Debian 12 with Python 3.11 and its shared library.
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS build
-COPY constraints.txt docker/cpu.packages /build/
-# The named packages with the versions and hashes of constraints.txt, and nothing else.
-RUN awk 'NR == FNR {wanted[$1]; next} /^[a-z]/ {name = $1; sub(/==.*/, "", name); chosen = name in wanted} chosen' \
-      /build/cpu.packages /build/constraints.txt > /build/pins.txt \
- && python3 -m venv /opt/fovea/python \
- && /opt/fovea/python/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r /build/pins.txt
+COPY constraints.txt docker/cpu.packages docker/install-pins /build/
+RUN /build/install-pins /opt/fovea/python /build/cpu.packages /build/constraints.txt
 COPY tasks /build/tasks
 COPY serving/backends /opt/fovea/backends
 COPY docker/tritonserver /opt/fovea/bin/tritonserver
@@ -20,7 +16,7 @@ RUN cd /opt/fovea && packages=$(echo python/lib/python3.*/site-packages) && whee
  && mkdir server && mv "$wheel/bin" server/bin && mv "$packages/nvidia_pytriton.libs" lib \
  && mv "$wheel/backends/python" backends/python \
  && mv "$wheel/python_backend_stubs/$version/triton_python_backend_stub" backends/python/ \
- && rm -r "$packages/pytriton" && python/bin/pip uninstall -q -y pip setuptools \
+ && rm -r "$packages/pytriton" \
  && mv /build/tasks "$packages/tasks" && chmod -R a+rX . \
  && (python3 -m compileall -q "$packages" || echo "some optional modules do not compile")
 

@@ -1,6 +1,7 @@
 """The tests' own tools, without a cluster."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import subprocess
@@ -77,12 +78,12 @@ def test_gpu_nodes_are_described_as_nodes(tmp_path: Path) -> None:
     assert all(node["metadata"]["labels"]["nvidia.com/gpu.product"] == "NVIDIA-L4" for node in nodes)
 
 
-def test_the_cpu_image_installs_what_it_names_pinned_and_hashed() -> None:
-    dockerfile = (ROOT / "docker" / "cpu.Dockerfile").read_text()
-    program = dockerfile.partition("RUN awk '")[2].partition("'")[0]
-    files = [str(ROOT / "docker" / "cpu.packages"), str(ROOT / "constraints.txt")]
+@pytest.mark.parametrize("image", ["cpu", "loadtests"])
+def test_an_image_installs_what_it_names_pinned_and_hashed(image: str) -> None:
+    program = (ROOT / "docker" / "install-pins").read_text().partition("awk '")[2].partition("'")[0]
+    files = [str(ROOT / "docker" / f"{image}.packages"), str(ROOT / "constraints.txt")]
     pins = subprocess.run(["awk", program, *files], capture_output=True, text=True, check=True).stdout
-    named = (ROOT / "docker" / "cpu.packages").read_text().split()
+    named = (ROOT / "docker" / f"{image}.packages").read_text().split()
     chosen = [line.partition("==")[0] for line in pins.splitlines() if not line.startswith(" ")]
     assert sorted(chosen) == sorted(named)
     assert pins.count("--hash=sha256:") >= len(named)
@@ -128,3 +129,28 @@ def is_bash(path: Path) -> bool:
 def run(*words: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [str(SCRIPTS / words[0]), *words[1:]]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def test_the_api_servers_schemas_are_made_strict() -> None:
+    given = {
+        "type": "object",
+        "properties": {
+            "port": {"allOf": [{"$ref": "#/components/schemas/IntOrString"}], "default": {}},
+            "note": {"type": "string", "nullable": True},
+        },
+    }
+    made = schemas().as_json_schema(given)
+    assert made["additionalProperties"] is False
+    assert made["properties"] == {
+        "port": {"$ref": "#/definitions/IntOrString"},
+        "note": {"type": ["string", "null"], "nullable": True},
+    }
+
+
+def schemas() -> Any:
+    specification = importlib.util.spec_from_file_location("schemas", SCRIPTS / "schemas.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
