@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chart_release import IMAGES, SERVER, TASK, Placed, Release
+from chart_release import IMAGES, TASK, Placed, Release
 from kube import HOME, ROOT, SCRIPTS, Cluster, client_environment, missing
 from traffic import Traffic
 
@@ -33,19 +33,22 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def server_image() -> Path:
-    """The archive of the CPU image, built once."""
-    archive = HOME / "img" / "fovea-cpu-1.tar"
-    if not archive.exists():
-        _script("image", str(ROOT / "docker" / "cpu.Dockerfile"), str(ROOT), f"{SERVER}:1", timeout_s=1200)
-    return archive
+def server_image(cluster: Cluster) -> str:
+    """The CPU image, built once and loaded."""
+    return _image("cpu")
 
 
 @pytest.fixture(scope="session")
-def releases(server_image: Path, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> list[Placed]:
+def load_image(cluster: Cluster) -> str:
+    """The load tests' image, built once and loaded."""
+    return _image("loadtests")
+
+
+@pytest.fixture(scope="session")
+def releases(server_image: str, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> list[Placed]:
     """Two releases that differ in their weights, in the cluster as images."""
     placed = []
-    archives = [str(server_image)]
+    archives = []
     for seed, name in enumerate(("a", "b")):
         folder = _placed_folder(tmp_path_factory, seed)
         archive, digest = _script("release", str(folder), f"{IMAGES}:{name}").split()
@@ -92,6 +95,15 @@ def release(namespace: Cluster, releases: list[Placed], tmp_path_factory: pytest
     installed = Release(namespace, tmp_path_factory.mktemp("values"))
     installed.deploy(**releases[0].values())
     return installed
+
+
+def _image(name: str) -> str:
+    """Build docker/<name>.Dockerfile unless its archive is there, load it, and return the image's name."""
+    image, archive = f"localhost/fovea-{name}:1", HOME / "img" / f"fovea-{name}-1.tar"
+    if not archive.exists():
+        _script("image", str(ROOT / "docker" / f"{name}.Dockerfile"), str(ROOT), image, timeout_s=1200)
+        _script("load", str(archive), timeout_s=600)
+    return image  # what was there when the cluster came up is loaded
 
 
 def _content(folder: Path) -> str:

@@ -87,6 +87,17 @@ def test_a_full_pool_rolls_out_when_an_old_pod_may_go_first(paper: Release) -> N
     assert not before & names(paper)
 
 
+def test_switching_autoscaling_on_and_off_keeps_the_pods(paper: Release) -> None:
+    pools = {"main": pool("NVIDIA-H200", 2)}
+    scaled = {"type": "hpa", "minReplicas": 1, "maxReplicas": 6}
+    paper.deploy(**DIGEST, pools=pools)
+    paper.cluster.kubectl("scale", f"deployment/{paper.deployment()}", "--replicas=5")
+    paper.wait_for(5)
+    for autoscaling in (scaled, {"type": "none"}, scaled):
+        paper.deploy(**DIGEST, pools=pools, autoscaling=autoscaling)
+        assert len(paper.wait_for(5)) == 5
+
+
 def test_a_drain_of_a_full_release_comes_to_its_end(paper: Release) -> None:
     paper.deploy(**DIGEST, pools={"main": pool("NVIDIA-H200", 3)})
     node = paper.wait_for(3)[0]["spec"]["nodeName"]

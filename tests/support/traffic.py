@@ -23,13 +23,13 @@ MOST_S = 600.0  # an end to what nobody stopped
 
 @dataclass
 class Tally:
-    """What became of one client's requests."""
+    """What became of one client's requests; of those that failed, when they were sent and ended (seconds)."""
 
     sent: int = 0
     answered: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
-    first_failure_s: float | None = None
+    failed_s: list[tuple[float, float]] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """Counts, the failures by reason, and latencies in milliseconds."""
@@ -39,7 +39,7 @@ class Tally:
             "sent": self.sent,
             "failed": self.sent - self.answered,
             "failures": dict(self.failures),
-            "first_failure_s": self.first_failure_s,
+            "failed_s": self.failed_s[:100],
         } | {f"p{part}_ms": round(value, 1) for part, value in quantile.items()}
 
 
@@ -72,7 +72,7 @@ class Caller:
                 await self.client.segment(self.image, task=self.task)
         except FoveaError as error:
             self.tally.failures[f"{type(error).__name__}: {error}"[:300]] += 1
-            self.tally.first_failure_s = self.tally.first_failure_s or round(sent_s - begun_s, 1)
+            self.tally.failed_s.append((round(sent_s - begun_s, 3), round(time.monotonic() - begun_s, 3)))
         else:
             self.tally.answered += 1
             self.tally.latencies_ms.append(1000 * (time.monotonic() - sent_s))
