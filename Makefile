@@ -83,3 +83,19 @@ lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)
 .PHONY: clean
 clean: ## remove what was built; the environment stays
 	@rm -rf "$(BUILD)"
+
+.PHONY: chart-lint
+chart-lint: $(INSTALLED) ## lint the Helm chart and hold it to its schema, documents and golden renders (needs helm)
+	@.venv/bin/pytest -q tests/helm-chart -k "not unit_tests_pass and not scripts"
+
+.PHONY: test-chart
+test-chart: $(INSTALLED) ## every test of the Helm chart that needs no cluster; skips what has no program here
+	@.venv/bin/pytest tests/helm-chart
+
+.PHONY: chart-docs
+chart-docs: $(INSTALLED) ## make the chart's README from its values
+	@.venv/bin/python helm-chart/document_values.py
+
+.PHONY: chart-golden
+chart-golden: $(INSTALLED) ## render the golden files anew; look at the difference before you commit it
+	@.venv/bin/python tests/support/render_golden.py

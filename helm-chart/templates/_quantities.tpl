@@ -11,7 +11,8 @@
 {{- end -}}
 
 {{/*
-A pool's resources: what it asks for, its GPUs, and memory for the processes and for /dev/shm, which is the same memory.
+A pool's resources: what it asks for, its GPUs, memory for the processes and for /dev/shm, which is the same memory, and
+disk for logs, /tmp and its copy of the release.
 Arguments: root, pool.
 */}}
 {{- define "fovea.resources" -}}
@@ -28,6 +29,10 @@ Arguments: root, pool.
 {{- end -}}
 {{- if not (hasKey $limits "memory") -}}{{- $_ := set $limits "memory" (printf "%dMi" (int $sum)) -}}{{- end -}}
 {{- if not (hasKey $requests "memory") -}}{{- $_ := set $requests "memory" $limits.memory -}}{{- end -}}
+{{- $disk := 1024 -}}
+{{- if eq (include "fovea.copies" $pool) "true" -}}{{- $disk = add $disk (include "fovea.mebibytes" $pool.modelRepository.sizeLimit | int) -}}{{- end -}}
+{{- if not (hasKey $limits "ephemeral-storage") -}}{{- $_ := set $limits "ephemeral-storage" (printf "%dMi" (int $disk)) -}}{{- end -}}
+{{- if not (hasKey $requests "ephemeral-storage") -}}{{- $_ := set $requests "ephemeral-storage" (get $limits "ephemeral-storage") -}}{{- end -}}
 {{- if gt (int $pool.gpu.count) 0 -}}
 {{- $_ := set $requests $pool.gpu.resourceName (int $pool.gpu.count) -}}
 {{- $_ := set $limits $pool.gpu.resourceName (int $pool.gpu.count) -}}

@@ -73,8 +73,10 @@ resources:
   requests:
     cpu: 100m
     memory: 128Mi
+    ephemeral-storage: 256Mi
   limits:
     memory: 512Mi
+    ephemeral-storage: 256Mi
 securityContext:
   {{- toYaml .root.Values.securityContext | nindent 2 }}
 volumeMounts:

@@ -24,6 +24,8 @@
 - --http-port={{ $values.server.ports.http }}
 {{- if not $values.server.http.enabled }}
 - --http-address=127.0.0.1
+{{- /* Else metrics listen where HTTP does, and Prometheus could not read them. */}}
+- --metrics-address=0.0.0.0
 {{- end }}
 - --metrics-port={{ $values.server.ports.metrics }}
 {{- if ne .pool.profile "default" }}
