@@ -1,4 +1,4 @@
-# Sourced: OCI archives into a node's containerd.
+# Sourced: OCI archives into a node's containerd. ctr complains of cgroup v1 on stderr at every call.
 
 archive_index() { tar -xOf "$1" index.json; }
 archive_name() { archive_index "$1" | sed -n 's/.*"org.opencontainers.image.ref.name":"\([^"]*\)".*/\1/p'; }
