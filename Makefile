@@ -86,7 +86,7 @@ clean: ## remove what was built; the environment stays
 
 .PHONY: chart-lint
 chart-lint: $(INSTALLED) ## lint the Helm chart and hold it to its schema, documents and golden renders (needs helm)
-	@.venv/bin/pytest -q tests/helm-chart -k "not unit_tests_pass and not scripts"
+	@.venv/bin/pytest -q tests/helm-chart -m "not slow"
 
 .PHONY: test-chart
 test-chart: $(INSTALLED) ## every test of the Helm chart that needs no cluster; skips what has no program here

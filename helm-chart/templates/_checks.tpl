@@ -21,6 +21,12 @@
 {{- if has "health" $values.restrictedApis.apis -}}
 {{- fail "restrictedApis.apis: with `health` behind a key no probe could ask" -}}
 {{- end -}}
+{{- if not (or $values.server.grpc.enabled $values.server.http.enabled) -}}
+{{- fail "server.grpc.enabled and server.http.enabled: one of them must be" -}}
+{{- end -}}
+{{- if and (not $values.server.grpc.enabled) (or $values.gateway.grpcRoute.enabled $values.loadTest.enabled $values.tls.enabled (and $values.ingress.enabled (eq $values.ingress.port "grpc"))) -}}
+{{- fail "gateway.grpcRoute, ingress.port grpc, loadTest and tls need server.grpc.enabled" -}}
+{{- end -}}
 {{- if and $values.gateway.httpRoute.enabled (not $values.server.http.enabled) -}}
 {{- fail "gateway.httpRoute.enabled needs server.http.enabled" -}}
 {{- end -}}

@@ -9,21 +9,31 @@ Arguments: root, name.
 {{- $_ := set $pool $section (deepCopy (get $values $section)) -}}
 {{- end -}}
 {{- $_ := set $pool "name" .name -}}
+{{- $stable := ternary $values.canary.pool .name (eq .name "canary") -}}
+{{- $override := deepCopy (default dict (get $values.pools $stable)) -}}
+{{- include "fovea.dropDigests" $override -}}
+{{- $pool = mergeOverwrite $pool $override -}}
 {{- if eq .name "canary" -}}
-{{- $pool = mergeOverwrite $pool (deepCopy (default dict (get $values.pools $values.canary.pool))) -}}
-{{- $_ := set $pool "image" (mergeOverwrite $pool.image (deepCopy $values.canary.image)) -}}
-{{- $_ := set $pool "modelRepository" (mergeOverwrite $pool.modelRepository (deepCopy $values.canary.modelRepository)) -}}
+{{- $tried := dict "image" (deepCopy $values.canary.image) "modelRepository" (deepCopy $values.canary.modelRepository) -}}
+{{- include "fovea.dropDigests" $tried -}}
+{{- $pool = mergeOverwrite $pool $tried -}}
 {{- $_ := set $pool.autoscaling "type" "none" -}}
-{{- $_ := set $pool "replicas" (include "fovea.canaryReplicas" .root | int) -}}
 {{- $_ := set $pool.sizing "requestsPerSecond" 0 -}}
-{{- else -}}
-{{- $pool = mergeOverwrite $pool (deepCopy (default dict (get $values.pools .name))) -}}
-{{- if gt (float64 $pool.sizing.requestsPerSecond) 0.0 -}}
+{{- $_ := set $pool "replicas" (include "fovea.canaryReplicas" .root | int) -}}
+{{- else if gt (float64 $pool.sizing.requestsPerSecond) 0.0 -}}
 {{- $_ := set $pool "replicas" (include "fovea.sizedReplicas" (dict "root" .root "pool" $pool) | int) -}}
-{{- end -}}
 {{- end -}}
 {{- $_ := set $pool.engines "enabled" (hasPrefix "tensorrt" $pool.profile) -}}
 {{- toYaml $pool -}}
+{{- end -}}
+
+{{/* Who names another repository or tag means that one: an inherited digest would go before it. Changes its argument. */}}
+{{- define "fovea.dropDigests" -}}
+{{- range $image := list (dig "image" dict .) (dig "modelRepository" "image" dict .) -}}
+{{- if and (or (hasKey $image "repository") (hasKey $image "tag")) (not (hasKey $image "digest")) -}}
+{{- $_ := set $image "digest" "" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* The pools' names, the canary's among them, as a JSON list under `names`. */}}

@@ -18,9 +18,13 @@
 - --exit-on-error=true
 - --strict-readiness=true
 - --exit-timeout-secs={{ int $drain.exitTimeoutSeconds }}
+{{- if $values.server.grpc.enabled }}
 - --grpc-port={{ $values.server.ports.grpc }}
 - --grpc-max-connection-age={{ mul (int $drain.connectionAgeSeconds) 1000 }}
 - --grpc-max-connection-age-grace={{ mul (int $drain.connectionAgeGraceSeconds) 1000 }}
+{{- else }}
+- --allow-grpc=false
+{{- end }}
 - --http-port={{ $values.server.ports.http }}
 {{- if not $values.server.http.enabled }}
 - --http-address=127.0.0.1

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import BASE, CHART, GOLDEN, REALISTIC, golden_text, helm, objects, run, template, tool
+from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, run, template, tool
 
 every_realistic = pytest.mark.parametrize("name", REALISTIC)
 # What values may have that values.yaml does not: Helm's own key, and parts of Kubernetes' objects.
@@ -24,6 +24,7 @@ def test_lints_strictly(values: list[Path]) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_its_unit_tests_pass() -> None:
     result = run(tool("helm-unittest"), CHART, timeout_s=240)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -71,36 +72,13 @@ def test_no_secret_is_rendered(name: str) -> None:
 @every_realistic
 def test_kubernetes_would_take_it(name: str, tmp_path: Path) -> None:
     program = tool("kubeconform")
-    schemas = Path.home() / ".cache" / "fovea-cluster" / "schemas"
+    schemas = ROOT / "build" / "schemas"
     if not any(schemas.glob("*.json")):
-        pytest.skip(f"{schemas} has no schemas: `make test-cluster` takes them from its API server")
+        pytest.skip("no schemas: take them from an API server with `python tests/cluster/schemas.py build/schemas`")
     rendered = tmp_path / "rendered.yaml"
     rendered.write_text(template(values=REALISTIC[name]))
-    location = f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
+    location = f"{schemas}/{{{{.ResourceKind}}}}-{{{{.Group}}}}-{{{{.ResourceAPIVersion}}}}.json"
     result = run(program, "-strict", "-summary", "-schema-location", location, rendered)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_prometheus_would_take_the_rules(tmp_path: Path) -> None:
-    program = tool("promtool")
-    rules = [
-        manifest for manifest in objects(template(values=REALISTIC["gpu"])) if manifest["kind"] == "PrometheusRule"
-    ]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules[0]["spec"]))
-    result = run(program, "check", "rules", tmp_path / "rules.yaml")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_every_query_of_keda_is_one(tmp_path: Path) -> None:
-    program = tool("promtool")
-    scaled = [each for each in objects(template(values=REALISTIC["keda"])) if each["kind"] == "ScaledObject"]
-    rules = [
-        {"record": f"query:{index}", "expr": trigger["metadata"]["query"]}
-        for index, trigger in enumerate(scaled[0]["spec"]["triggers"])
-    ]
-    assert len(rules) == 4
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "keda", "rules": rules}]}))
-    result = run(program, "check", "rules", tmp_path / "rules.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -122,6 +100,12 @@ def test_kube_score_finds_nothing_unexplained(name: str, tmp_path: Path) -> None
     words = ("score", "--ignore-container-cpu-limit", "--output-format", "ci", *ignored)
     result = run(program, *words, tmp_path / "rendered.yaml")
     assert [line for line in result.stdout.splitlines() if line.startswith(("[CRITICAL]", "[WARNING]"))] == []
+
+
+def test_the_notes_warn_where_images_are_no_volumes() -> None:
+    words = ("--dry-run=client", "--values", BASE)
+    assert "ImageVolume" in helm("install", "eye", CHART, *words, "--kube-version", "1.33").stdout
+    assert "ImageVolume" not in helm("install", "eye", CHART, *words, "--kube-version", "1.35").stdout
 
 
 @pytest.mark.parametrize(

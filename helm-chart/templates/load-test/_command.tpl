@@ -1,3 +1,10 @@
+{{/*
+The Job's name. A Job cannot be changed: as part of the release it is another one in each revision, as a hook it is made anew.
+*/}}
+{{- define "fovea.loadTestName" -}}
+load-test{{ if not .Values.loadTest.helmTest }}-{{ .Release.Revision }}{{ end }}
+{{- end -}}
+
 {{/* How a load test is started: `python -m loadtests run` against the headless Service, so that every pod gets its share. */}}
 {{- define "fovea.loadTestCommand" -}}
 - python
@@ -27,26 +34,35 @@
 {{- addf (float64 $load.duration_s) (float64 $load.warm_up_s) (mulf (float64 .Values.loadTest.graceMinutes) 60.0) | ceil | int -}}
 {{- end -}}
 
-{{/* A load generator's pod, less its restart policy. Arguments: root, arguments (further flags). */}}
+{{/* A load generator's pod. */}}
 {{- define "fovea.loadTestPod" -}}
-serviceAccountName: {{ include "fovea.serviceAccountName" .root }}
+serviceAccountName: {{ include "fovea.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 restartPolicy: Never
-{{- with .root.Values.imagePullSecrets }}
+{{- if gt (int .Values.loadTest.distributed.workers) 0 }}
+subdomain: {{ include "fovea.fullname" . }}-load-test
+{{- end }}
+{{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+  {{- toYaml .Values.podSecurityContext | nindent 2 }}
 containers:
   - name: load-test
-    image: {{ include "fovea.imageReference" .root.Values.loadTest.image }}
-    imagePullPolicy: {{ .root.Values.loadTest.image.pullPolicy }}
+    image: {{ include "fovea.imageReference" .Values.loadTest.image }}
+    imagePullPolicy: {{ .Values.loadTest.image.pullPolicy }}
     command:
-      {{- include "fovea.loadTestCommand" .root | nindent 6 }}
-      {{- range .arguments }}
-      - {{ . }}
+      {{- with int .Values.loadTest.distributed.workers }}
+      - /bin/sh
+      - -c
+      - '[ "$JOB_COMPLETION_INDEX" = 0 ] && exec "$@"; exec python -m loadtests worker --master={{ include "fovea.fullname" $ }}-{{ include "fovea.loadTestName" $ }}-0.{{ include "fovea.fullname" $ }}-load-test'
+      - load-test
+      {{- end }}
+      {{- include "fovea.loadTestCommand" . | nindent 6 }}
+      {{- with int .Values.loadTest.distributed.workers }}
+      - --workers={{ . }}
       {{- end }}
     env:
       - name: HOME
@@ -54,14 +70,14 @@ containers:
       - name: MPLCONFIGDIR
         value: /tmp
     resources:
-      {{- toYaml .root.Values.loadTest.resources | nindent 6 }}
+      {{- toYaml .Values.loadTest.resources | nindent 6 }}
     securityContext:
-      {{- toYaml .root.Values.securityContext | nindent 6 }}
+      {{- toYaml .Values.securityContext | nindent 6 }}
     volumeMounts:
       - name: slo
         mountPath: /slo
         readOnly: true
-      {{- if .root.Values.tls.enabled }}
+      {{- if .Values.tls.enabled }}
       - name: tls
         mountPath: /tls
         readOnly: true
@@ -73,13 +89,13 @@ containers:
 volumes:
   - name: slo
     configMap:
-      name: {{ include "fovea.fullname" .root }}-load-test
-  {{- if .root.Values.tls.enabled }}
+      name: {{ include "fovea.fullname" . }}-load-test
+  {{- if .Values.tls.enabled }}
   - name: tls
     secret:
-      secretName: {{ default (include "fovea.tlsSecretName" .root) .root.Values.loadTest.tlsSecret }}
+      secretName: {{ default (include "fovea.tlsSecretName" .) .Values.loadTest.tlsSecret }}
       defaultMode: 0440
-      {{- if not .root.Values.tls.mutual }}
+      {{- if not .Values.tls.mutual }}
       items: [{key: ca.crt, path: ca.crt}]
       {{- end }}
   {{- end }}
