@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/i
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  BEFORE=<release>  PYTHON=<interpreter>"
 
 .PHONY: install
@@ -34,6 +34,14 @@ test: $(INSTALLED) ## every test, in two processes
 .PHONY: test-fast
 test-fast: $(INSTALLED) ## the tests that neither train nor start a server
 	@.venv/bin/pytest -m "not slow"
+
+.PHONY: cluster-build
+cluster-build: ## build the Kubernetes of test-cluster, once (root, Go; 15 minutes on two cores)
+	@tests/cluster/build
+
+.PHONY: test-cluster
+test-cluster: $(INSTALLED) ## the chart on a real Kubernetes: KUBECONFIG, or the one of cluster-build
+	@.venv/bin/pytest --cluster --durations=0 tests/cluster
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, ruff format, mypy --strict, import-linter

@@ -106,9 +106,23 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--cluster` runs the tests that need a Kubernetes, and only those."""
+    parser.addoption(
+        "--cluster", action="store_true", help="run the tests that need a Kubernetes cluster, and only those"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest group and end timed."""
+    """Fast tests first: a mistake shows in seconds. Several processes begin with the longest group and end timed.
+
+    Those that need a cluster only when asked for.
+    """
+    asked = config.getoption("--cluster")
+    left = [item for item in items if (item.get_closest_marker("cluster") is not None) != asked]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     if hasattr(config, "workerinput"):
         order = {"stages": 0, "exported": 1, "timing": 3}

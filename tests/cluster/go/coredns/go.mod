@@ -1,0 +1,3 @@
+module coredns-build
+
+go 1.26.0
