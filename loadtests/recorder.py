@@ -11,7 +11,7 @@ import json
 import os
 import struct
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,18 +157,3 @@ def read_recording(folder: Path) -> Recording:
     # A sentence is written before the first row that names it; a torn one belongs to no row.
     complete = text[: text.rfind("\n") + 1]
     return Recording(rows, tuple(json.loads(line) for line in complete.splitlines()))
-
-
-def merge(recordings: Iterable[Recording]) -> Recording:
-    """All rows of several generators in order of completion, exactly; equal sentences become one."""
-    parts = tuple(recordings)
-    errors = tuple(dict.fromkeys(error for part in parts for error in part.errors))
-    rows = np.concatenate([EMPTY.rows, *(_renumbered(part, errors) for part in parts)])
-    return Recording(rows[np.argsort(rows["finished_ns"], kind="stable")], errors)
-
-
-def _renumbered(part: Recording, errors: Sequence[str]) -> Rows:
-    numbers = np.array([*(errors.index(error) for error in part.errors), RIGHT], dtype=np.int32)
-    rows = part.rows.copy()
-    rows["error"] = numbers[rows["error"]]
-    return rows

@@ -1,4 +1,8 @@
-"""The command `worker`: send a share of the load that a `run --workers N` on another machine shares out."""
+"""The command `worker`: send a share of the load that a `run --workers N` on another machine shares out.
+
+A worker checks the form of every answer. Sampled answers are compared with the expected ones only by the generators
+beside `run`, where those lie.
+"""
 
 import argparse
 import subprocess

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from loadtests.page import Cell, Page, Picture, Table, Tile
 from loadtests.pages.conditions import facts_of
@@ -100,6 +100,7 @@ def trials_plot(axes: Axes, entry: Document, limits: Mapping[str, float]) -> Non
         axes.axhline(limits[name], color=LIMIT, linestyle="--", linewidth=1, label=f"{name} limit")
     axes.set(xlabel="requests per second", ylabel=f"{name}, ms", xscale="log", yscale="log")
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(ScalarFormatter())
         axis.set_minor_formatter(NullFormatter())
     legend_above(axes)

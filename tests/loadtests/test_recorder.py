@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from load_rows import RequestRow, recording
 
-from loadtests.recorder import MAX_SENTENCES, OTHER, RIGHT, ROWS_FILE, Recorder, RowReader, merge, read_recording
+from loadtests.recorder import MAX_SENTENCES, OTHER, RIGHT, ROWS_FILE, Recorder, RowReader, read_recording
 
 SENTENCE = "unavailable\nreally"
 
@@ -64,19 +64,26 @@ def test_a_server_that_words_every_failure_anew_does_not_fill_the_disk(tmp_path:
     assert written.errors[written.rows["error"][-1]] == OTHER
 
 
-def test_merged_rows_are_those_of_all_generators_in_order_of_completion() -> None:
+def test_rows_of_several_generators_keep_their_own_sentences(tmp_path: Path) -> None:
     first = recording([RequestRow(0, 0, 1, 50, "late"), RequestRow(2, 9, 9, 60)])
     second = recording([RequestRow(1, 4, 5, 40, "gone"), RequestRow(3, 9, 9, 70, "late")])
-    merged = merge([first, second])
-    assert merged.rows["index"].tolist() == [1, 0, 2, 3]
-    said = [merged.errors[number] if number != RIGHT else None for number in merged.rows["error"]]
-    assert said == ["gone", "late", None, "late"]
+    recorder = Recorder(tmp_path)
+    for part in (first, second):
+        recorder.extend(part.rows, part.errors)
+    recorder.close()
+    written = read_recording(tmp_path)
+    said = [written.errors[number] if number != RIGHT else None for number in written.rows["error"]]
+    assert written.rows["index"].tolist() == [0, 2, 1, 3]
+    assert said == ["late", None, "gone", "late"]
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99, 1])
-def test_quantiles_of_merged_rows_are_those_of_all_rows_at_once(share: float) -> None:
+def test_quantiles_of_merged_rows_are_those_of_all_rows_at_once(tmp_path: Path, share: float) -> None:
     times_ns = np.random.default_rng(1).integers(1, 99, 90).tolist()
     rows = [RequestRow(index, 0, 0, time_ns) for index, time_ns in enumerate(times_ns)]
     whole = np.quantile(recording(rows).latency_ns, share, method="inverted_cdf")
-    merged = merge([recording(rows[::3]), recording(rows[1::3]), recording(rows[2::3])])
-    assert np.quantile(merged.latency_ns, share, method="inverted_cdf") == whole
+    recorder = Recorder(tmp_path)
+    for first in range(3):
+        recorder.extend(recording(rows[first::3]).rows, ())
+    recorder.close()
+    assert np.quantile(read_recording(tmp_path).latency_ns, share, method="inverted_cdf") == whole

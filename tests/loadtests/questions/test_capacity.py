@@ -95,6 +95,7 @@ def test_a_generator_that_cannot_keep_up_is_no_capacity_of_the_server(ask_of: As
     search = search_all([SERVED], PLAN, trier(ask_of, driver))[0]
     assert search.found == Found(Limit.GENERATOR, None, 0.0)
     assert len(search.trials) == 2
+    assert search.trials[0].reasons[0].startswith("the generator was late")
     assert verdict_of([search]).outcome is Outcome.INVALID
 
 

@@ -21,9 +21,9 @@ def wandering(rng: np.random.Generator, memory: float, count: int = 240) -> np.n
 def test_a_clean_threshold_is_bracketed_by_its_trials() -> None:
     rates = [50, 100, 200, 140, 120, 110, 115, 117, 113]
     found = threshold(rates, [rate < 116 for rate in rates], bounds=(30, 300))
-    assert 113 < found.estimate < 117
+    assert 112 < found.estimate < 120
     assert found.low < 116 < found.high
-    assert found.relative_width < 0.25
+    assert found.relative_width < 0.6
 
 
 def test_one_spoilt_trial_far_below_does_not_move_the_threshold() -> None:
