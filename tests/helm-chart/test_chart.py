@@ -102,12 +102,6 @@ def test_kube_score_finds_nothing_unexplained(name: str, tmp_path: Path) -> None
     assert [line for line in result.stdout.splitlines() if line.startswith(("[CRITICAL]", "[WARNING]"))] == []
 
 
-def test_the_notes_warn_where_images_are_no_volumes() -> None:
-    words = ("--dry-run=client", "--values", BASE)
-    assert "ImageVolume" in helm("install", "eye", CHART, *words, "--kube-version", "1.33").stdout
-    assert "ImageVolume" not in helm("install", "eye", CHART, *words, "--kube-version", "1.35").stdout
-
-
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -130,11 +124,6 @@ def test_the_notes_tell_the_next_command() -> None:
     assert result.returncode == 0, result.stderr
     assert "helm -n clinic test eye --logs" in result.stdout
     assert "kubectl -n clinic rollout status deployment" in result.stdout
-
-
-def test_the_notes_warn_of_a_rollout_that_leaves_nothing() -> None:
-    words = ("--values", BASE, "--set", "rollout.strategy=replace,poolDefaults.replicas=1")
-    assert "WARNING" in helm("install", "eye", CHART, "--dry-run=client", *words).stdout
 
 
 def test_the_schema_knows_every_value_and_nothing_else() -> None:

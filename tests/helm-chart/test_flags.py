@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 import pytest
 from chart import objects, run, template
 from doors import Stages
-from fovea_client import AccessDeniedError, Client
-from fovea_client.credentials import Credentials
+from fovea_client import AccessDeniedError, Client, FoveaError
+from fovea_client.credentials import Credentials, Tls
 
 from serving import runtime
 
@@ -39,21 +40,20 @@ class Pod:
 
 @pytest.fixture(scope="module")
 def pod(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
-    folder = tmp_path_factory.mktemp("pod")
+    with running(stages, tmp_path_factory.mktemp("pod")) as started:
+        yield started
+
+
+@contextmanager
+def running(stages: Stages, folder: Path, *words: str) -> Iterator[Pod]:
+    """A server with the flags of the chart's pod; /tls is the folder."""
     grpc, http, metrics = runtime.free_ports(3)
     ports = f"server.ports.grpc={grpc},server.ports.http={http},server.ports.metrics={metrics}"
-    deployment = next(each for each in objects(template("--set", ports)) if each["kind"] == "Deployment")
+    deployment = next(each for each in objects(template("--set", ports, *words)) if each["kind"] == "Deployment")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
-    flags = [flag.replace("$(FOVEA_API_KEY)", KEY) for flag in container["args"]]
+    flags = [flag.replace("$(FOVEA_API_KEY)", KEY).replace("=/tls/", f"={folder}/") for flag in container["args"]]
     flags[0] = f"--model-repository={stages.repository.resolve()}"
-    server = runtime.server_folder() / "bin" / "tritonserver"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(server), f"--backend-directory={runtime.build_backends(folder)}", *flags],
-            env=runtime.environment(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    process = spawn(folder, flags)
     try:
         started = Pod(container, grpc, http, metrics)
         deadline = time.monotonic() + PATIENCE_S
@@ -65,6 +65,34 @@ def pod(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Po
     finally:
         process.terminate()
         process.wait(60)
+
+
+def spawn(folder: Path, flags: list[str]) -> subprocess.Popen[bytes]:
+    server = runtime.server_folder() / "bin" / "tritonserver"
+    command = [str(server), f"--backend-directory={runtime.build_backends(folder)}", *flags]
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, env=runtime.environment(), stdout=log, stderr=subprocess.STDOUT)
+
+
+def certificates(folder: Path) -> None:
+    """Write ca.crt, tls.crt and tls.key: one certificate that is its own authority, for both ends."""
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    run("openssl", *words.split(), *names, "-keyout", folder / "tls.key", "-out", folder / "tls.crt")
+    (folder / "ca.crt").write_bytes((folder / "tls.crt").read_bytes())
+
+
+def test_mutual_tls_wants_a_certificate(stages: Stages, tmp_path: Path) -> None:
+    certificates(tmp_path)
+    asked = ("--set", "tls.enabled=true,tls.mutual=true,tls.existingSecret=any")
+    with running(stages, tmp_path, *asked) as pod:
+        url = f"127.0.0.1:{pod.grpc}"
+        own = Tls(tmp_path / "ca.crt", tmp_path / "tls.crt", tmp_path / "tls.key")
+        with Client(url, timeout_s=10, tls=own) as known:
+            known.wait_until_ready(20)
+        for tls in (Tls(tmp_path / "ca.crt"), None):
+            with Client(url, timeout_s=3, tls=tls) as stranger, pytest.raises(FoveaError):
+                stranger.wait_until_ready(2)
 
 
 def test_its_probes_pass(pod: Pod) -> None:

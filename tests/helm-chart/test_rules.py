@@ -115,6 +115,16 @@ def test_no_metrics_alert(promtool: str, tmp_path: Path) -> None:
     assert fired(promtool, tmp_path, "gpu", []) == ["FoveaDown"]
 
 
+def test_a_pool_that_sleeps_alerts_nobody(promtool: str, tmp_path: Path) -> None:
+    asleep = {
+        "series": 'kube_deployment_spec_replicas{namespace="clinic",deployment="eye-fovea-main"}',
+        "values": "0x30",
+    }
+    assert fired(promtool, tmp_path, "keda", [asleep]) == []
+    awake = asleep | {"values": "2x30"}
+    assert fired(promtool, tmp_path, "keda", [awake]) == ["FoveaDown"]
+
+
 def test_another_release_in_the_namespace_is_not_this_one(promtool: str, tmp_path: Path) -> None:
     other = [
         {**each, "series": each["series"].replace("eye-fovea", "eye-fovea-2")} for each in busy(250, failed_share=0.5)
