@@ -19,6 +19,7 @@ CALLERS = 8
 # A connection that is silent tells nobody that it is: only asking a second server in time helps.
 SILENT = [Fault.BLACK_HOLE, Fault.TRICKLE]
 HEDGE_AFTER_S = dict.fromkeys(SILENT, 0.05)
+TIMED = [pytest.param(fault, marks=pytest.mark.timing) for fault in SILENT]
 
 
 class Load:
@@ -64,7 +65,7 @@ def _wait_for(load: Load, calls: int, workers: list[Future[None]]) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.NONE])
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (Fault.NONE, *SILENT)] + TIMED)
 def test_no_call_is_lost_while_the_others_live(connect, three: list[Behind], fault: Fault) -> None:
     url = ",".join(behind.proxy.address for behind in three)
     caller = connect(url, timeout_s=5.0, hedge_after_s=HEDGE_AFTER_S.get(fault))
@@ -79,7 +80,7 @@ def test_no_call_is_lost_while_the_others_live(connect, three: list[Behind], fau
     assert all(behind.light.attempts["ModelInfer"] > 30 for behind in three), "every server had its part"
 
 
-@pytest.mark.parametrize("fault", SILENT)
+@pytest.mark.parametrize("fault", TIMED)
 def test_a_first_call_is_not_lost_to_a_silent_server(connect, three: list[Behind], fault: Fault) -> None:
     """It asks what the task is before it asks for a mask; either question may go to the silent one."""
     for _ in three:

@@ -28,11 +28,11 @@ def test_nobody_else_does(connect, address: str, light: LightTriton, fault: Faul
     light.failure = grpc.StatusCode.UNAUTHENTICATED if fault is Fault.NONE else None
     with FaultProxy(address) as proxy:
         credentials = _credentials()
-        caller = connect(proxy.address, credentials=credentials, timeout_s=0.3)
+        caller = connect(proxy.address, credentials=credentials)
         caller.classes("vessels")
         proxy.fault = fault
         with pytest.raises(FoveaError) as caught:
-            caller.segment(b"eye")
+            caller.segment(b"eye", timeout_s=0.3)
         logging.getLogger("service").info("%r %r", caller, credentials)
         caller.close()
     said = capfd.readouterr()
