@@ -14,7 +14,7 @@ SHAPES = {
     Kind.SEMANTIC_SEGMENTATION: (2, 5, 16, 16),
     Kind.CLASSIFICATION: (6, 4),
 }
-CASES = [(name, kind) for name, (_, kinds) in LOSSES.items() for kind in kinds]
+CASES = [(name, kind) for name, (_, kinds) in LOSSES.items() for kind in sorted(kinds)]
 
 
 def batch(kind: Kind, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
