@@ -166,12 +166,34 @@ def test_replicas_are_the_fewest_that_carry_the_rate(rate_rps: float, replicas: 
     assert replicas_for(rate_rps, replica, utilisation=0.7, spare=2).replicas == replicas + 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": "fovea.capacity/2"}', '{"schema": "fovea.capacity/1"}'])
+def _entry(more: str) -> str:
+    entry = f'{{"profile": "cpu", "instances": 1, {more}}}'
+    return f'{{"schema": "fovea.capacity/1", "task": "vessels", "capacities": [{entry}]}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": "fovea.capacity/2"}',
+        '{"schema": "fovea.capacity/1"}',
+        _entry('"interval_rps": [0, 1]'),
+        _entry('"interval_rps": [1, 2], "target": "none"'),
+        _entry('"interval_rps": [1, 2], "target": {"queue_ms": [1]}'),
+        _entry('"interval_rps": [1, 2], "target": {"pending": "few"}'),
+    ],
+)
 def test_what_is_no_capacity_file_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "capacity.json"
     path.write_text(text)
     with pytest.raises(InvalidCapacityError, match=r"capacity\.json"):
         read_replicas(path)
+
+
+def test_a_share_of_a_replica_cannot_be_spared(capacity_file: Path) -> None:
+    with pytest.raises(SystemExit):
+        size([f"--capacity={capacity_file}", "--rate=500", "--spare=1.5"])
 
 
 def test_a_profile_that_was_not_measured_is_refused(capacity_file: Path) -> None:
