@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from simulated import NoisyMachine, SimulatedDriver, SimulatedServer, constant, lognormal
 
+from loadtests.capacity.command import _parser, _plan
 from loadtests.capacity.document import capacity_text
 from loadtests.capacity.measure import Search, TryRate, load_at_target, search_all
 from loadtests.capacity.pool import Replica, read_replicas, replicas_for
@@ -15,6 +16,7 @@ from loadtests.capacity.size import size
 from loadtests.capacity.verdict import verdict_of
 from loadtests.errors import InvalidCapacityError
 from loadtests.served import Served
+from loadtests.slo import Slo
 from loadtests.verdict import Outcome
 
 PLAN = Plan(start_rps=2, floor_rps=0.1, ceiling_rps=5000)
@@ -74,6 +76,11 @@ def test_no_rate_meets_the_objectives_of_a_server_that_is_too_slow(ask_of: AskOf
     verdict = verdict_of([search])
     assert verdict.outcome is Outcome.MISSED
     assert "no rate met" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("words", "floor_rps"), [([], 200 / 600), (["--start-rps=64"], 1), (["--start-rps=0.1"], 0.1)])
+def test_no_trial_of_a_server_that_is_too_slow_takes_hours(slo: Slo, words: list[str], floor_rps: float) -> None:
+    assert _plan(_parser().parse_args(["--url=host:8001", *words]), slo).floor_rps == pytest.approx(floor_rps)
 
 
 def test_a_server_that_ended_ends_the_search(ask_of: AskOf) -> None:
