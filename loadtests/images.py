@@ -102,7 +102,8 @@ def read_payload(path: Path) -> NDArray[Any]:
         if path.suffix.lower() == ARRAY_SUFFIX:
             # Not np.load, which takes a zip or a pickle for the array that the name promises.
             with path.open("rb") as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
+                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+                return array
         return np.array([path.read_bytes()], dtype=np.object_)
     except (OSError, ValueError) as error:
         raise NoImagesError(f"{path} cannot be read ({error}): take it out of the folder of --images.") from None
