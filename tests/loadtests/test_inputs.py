@@ -21,6 +21,7 @@ def arguments(tmp_path: Path, images: Path) -> list[str]:
         ("--out={file}", "cannot be written"),
         ("--rate=1e7", "lower --rate"),
         ("--rate=0.0001", "raise --rate"),
+        ("--users=3", "add --closed-loop"),
     ],
 )
 def test_a_wrong_input_is_one_sentence_and_exit_code_2(
