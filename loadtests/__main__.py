@@ -1,6 +1,7 @@
 """Front door: `python -m loadtests [run|capacity|size|compare|soak|worker] …`. See `--help` of each."""
 
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from loadtests.capacity.command import capacity
@@ -24,7 +25,10 @@ DEFAULT_COMMAND = "run"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command that the first word names, or the default one, and return the process's exit code."""
+    """Run the command that the first word names, or the default one, and return the process's exit code.
+
+    A defect of the load test itself is INVALID as well: Python's own 1 would blame the server.
+    """
     try:
         command, rest = _command(arguments)
         return command(rest)
@@ -32,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"loadtests: {error}\n")
     except KeyboardInterrupt:
         sys.stderr.write("loadtests: interrupted before anything was measured.\n")
+    except Exception:  # noqa: BLE001
+        traceback.print_exc()
     return Outcome.INVALID.exit_code
 
 

@@ -85,7 +85,7 @@ def read_mask(path: Path, task: TaskInfo) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             pixels = np.array(picture if picture.mode in ("L", "P", "1") else picture.convert("RGB"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise NoExpectationError(f"{path} cannot be read as a PNG ({error}): correct what --expected holds.") from None
     mask = _from_colours(pixels, task) if pixels.ndim == 3 else _from_levels(pixels, task)
     if mask.max(initial=0) >= len(task.classes):

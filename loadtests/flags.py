@@ -112,6 +112,11 @@ def not_negative(text: str) -> float:
     return 0.0 if float(text) == 0 else positive(text)
 
 
+def count(text: str) -> int:
+    """A whole number, 0 or over."""
+    return int(not_negative(str(int(text))))
+
+
 def at_least_one(text: str) -> int:
     """A whole number, 1 or over."""
     return int(positive(str(int(text))))

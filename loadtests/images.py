@@ -94,8 +94,16 @@ def _in_folder(folder: Path) -> list[Path]:
 
 
 def read_payload(path: Path) -> NDArray[Any]:
-    """One encoded file as a BYTES tensor: shape [1], dtype object, the element of type bytes; a .npy as its array."""
-    if path.suffix.lower() == ARRAY_SUFFIX:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-        return array
-    return np.array([path.read_bytes()], dtype=np.object_)
+    """One encoded file as a BYTES tensor: shape [1], dtype object, the element of type bytes; a .npy as its array.
+
+    Raises NoImagesError when the file cannot be read.
+    """
+    try:
+        if path.suffix.lower() == ARRAY_SUFFIX:
+            # Not np.load, which takes a zip or a pickle for the array that the name promises.
+            with path.open("rb") as file:
+                array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)  # type: ignore[no-untyped-call]
+                return array
+        return np.array([path.read_bytes()], dtype=np.object_)
+    except (OSError, ValueError) as error:
+        raise NoImagesError(f"{path} cannot be read ({error}): take it out of the folder of --images.") from None

@@ -10,7 +10,8 @@ from fovea_client.requests import ConfigRequest, InferRequest, ModelConfig
 from fovea_client.task import task_info
 from fovea_client.transport import GrpcTransport
 
-from loadtests.answers import IMAGE_INPUT, Outputs, contract_of
+from loadtests.answers import Outputs, contract_of
+from loadtests.asking import input_name
 from loadtests.correctness import images_to_expect
 from loadtests.drive import Endpoint, Interruption, Load
 from loadtests.expected import Answers, Expected, read_expected
@@ -56,7 +57,7 @@ def _own_answers(
     contract = contract_of(config)
     answers = {}
     for number, path in paths.items():
-        request = InferRequest(endpoint.task, {IMAGE_INPUT: read_payload(path)}, contract.outputs)
+        request = InferRequest(endpoint.task, {input_name(config): read_payload(path)}, contract.outputs)
         try:
             outputs = _ask(transport, request, endpoint.timeout_s, stop)
         except InvalidRequestError:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.endpoint import Endpoint
+from loadtests.errors import InvalidScheduleError
 from loadtests.flags import add_endpoint_arguments, add_load_arguments, at_least_one, endpoint_from, load_from
 from loadtests.generator import DEFAULT_PORT
 from loadtests.load import Load
@@ -68,13 +69,18 @@ def add_closed_loop_arguments(parser: "argparse._ArgumentGroup") -> None:
         "--closed-loop", action="store_true", help="each user waits for an answer and asks again; hides stalls"
     )
     parser.add_argument(
-        "--users", type=at_least_one, default=DEFAULT_USERS, metavar="N", help="so many (default: %(default)s)"
+        "--users", type=at_least_one, metavar="N", help=f"so many, with --closed-loop (default: {DEFAULT_USERS})"
     )
 
 
 def settings_from(options: argparse.Namespace, load: LoadProfile) -> RunSettings:
-    """The settings of parsed flags; the load that no flag gives comes from the file of objectives."""
-    options.closed_loop_users = options.users if options.closed_loop else 0
+    """The settings of parsed flags; the load that no flag gives comes from the file of objectives.
+
+    Raises InvalidScheduleError for users of an open loop, which has none.
+    """
+    if options.users and not options.closed_loop:
+        raise InvalidScheduleError("--users says how many share a closed loop: add --closed-loop, or give --rate.")
+    options.closed_loop_users = (options.users or DEFAULT_USERS) if options.closed_loop else 0
     return RunSettings(
         endpoint_from(options),
         load_from(options, load.model_dump()),

@@ -131,6 +131,10 @@ def _merged(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[s
 
 
 def _validate(document: Any, path: Path, where: str) -> Slo:
+    objectives = document.get("objectives") if isinstance(document, dict) else None
+    # A name of this module, not of the file: below it any word would pass for a quantile.
+    if isinstance(objectives, dict) and "latency_ms" in objectives:
+        raise InvalidObjectivesError(f"{path}: {where}objectives.latency_ms is no known key; write p50_ms, p99_ms ….")
     try:
         return Slo.model_validate(document)
     except ValidationError as error:

@@ -92,6 +92,9 @@ def _own_faults(measured: Measurements, objectives: Objectives) -> list[str]:
     if measured.measured == 0:
         return ["no request was measured: none was due after the warm-up, or the run ended before."]
     faults = []
+    if objectives.correct_ratio is not None and not measured.compared and not measured.errors:
+        # Right in form, every one of them: that none was looked at closer is no fault of the server's.
+        faults.append("no answer was compared with an expected one: send more requests or lower sample_every.")
     if measured.measured < measured.planned:
         faults.append(f"only {measured.measured} of the {measured.planned} requests due after the warm-up were sent.")
     if measured.lag_ms["p99"] > objectives.generator_lag_p99_ms:

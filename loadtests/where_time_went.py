@@ -40,9 +40,15 @@ def steps(server: ServerPhases, task: str) -> list[Step]:
 
 
 def rest_ms(result: RunResult) -> float | None:
-    """What the client saw beyond the server's mean, in milliseconds; None when either is not known."""
+    """What the client saw beyond the server's mean, in milliseconds; None when either is not known.
+
+    None as well when the server's mean is the larger one: it then tells of requests that the client had given up.
+    """
     server, mean_ms = result.driven.server, result.measured.right_mean_ms
-    return None if server is None or mean_ms is None else max(0.0, mean_ms - server.task.total_us / US_PER_MS)
+    if server is None or mean_ms is None:
+        return None
+    left_ms = mean_ms - server.task.total_us / US_PER_MS
+    return None if left_ms < 0 else left_ms
 
 
 def where_time_went(axes: Axes, result: RunResult) -> None:
@@ -57,12 +63,13 @@ def where_time_went(axes: Axes, result: RunResult) -> None:
         widths = np.array([step.phases_ms[column] for step in found])
         axes.barh(places, widths, left=left, color=colour, label=phase, height=0.62)
         left += widths
-    rest = rest_ms(result) or 0.0
-    axes.barh(len(found), rest, color=FAINT, label=REST, height=0.62)
+    rest = rest_ms(result)
+    axes.barh(len(found), rest or 0.0, color=FAINT, label=REST, height=0.62)
     for place, width in zip([*places, len(found)], [*left, rest], strict=True):
-        axes.annotate(f"{width:.2f} ms", (width, place), (4, 0), textcoords="offset points", va="center", color=INK)
+        text = "not known" if width is None else f"{width:.2f} ms"
+        axes.annotate(text, (width or 0.0, place), (4, 0), textcoords="offset points", va="center", color=INK)
     axes.set_yticks([*places, len(found)], [*(step.name for step in found), REST])
-    axes.set(xlabel="ms a request, mean", xlim=(0, 1.12 * max(*left, rest, 1e-3)))
+    axes.set(xlabel="ms a request, mean", xlim=(0, 1.12 * max(*left, rest or 0.0, 1e-3)))
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     legend_above(axes)

@@ -22,6 +22,8 @@ from loadtests.arrivals.times import MAX_ARRIVALS, NS_PER_S
 from loadtests.errors import InvalidScheduleError
 
 COLUMNS = ("time_s", "image", "weight")
+# A year; beyond some 292 of them nanoseconds do not fit into an int64.
+MAX_TIME_S = 366 * 86_400
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def read_trace(path: Path) -> Trace:
 
 def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             if path.suffix.lower() == ".csv":
                 reader = csv.DictReader(file)
                 yield from ((reader.line_num, fields) for fields in reader)
@@ -66,7 +68,10 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _weight(given: Any) -> int:
-    return 1 if given in (None, "") else int(given)
+    if given in (None, ""):
+        return 1
+    # JSON has one kind of number: 2.0 is a count, 2.7 is none.
+    return int(given) if isinstance(given, str) or given == int(given) else 0
 
 
 def _arrival(place: str, fields: Any) -> tuple[int, str, int]:
@@ -74,8 +79,10 @@ def _arrival(place: str, fields: Any) -> tuple[int, str, int]:
         raise InvalidScheduleError(f"{place}: columns are {', '.join(COLUMNS)}, nothing else.")
     try:
         time_s, weight = float(fields["time_s"]), _weight(fields.get("weight"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         time_s, weight = math.nan, 0
-    if not 0 <= time_s < math.inf or weight < 1:
-        raise InvalidScheduleError(f"{place}: time_s must be a number of seconds from 0, weight a whole number from 1.")
+    if not 0 <= time_s <= MAX_TIME_S or weight < 1:
+        raise InvalidScheduleError(
+            f"{place}: time_s must be a number of seconds from 0 to {MAX_TIME_S}, weight a whole number from 1."
+        )
     return round(time_s * NS_PER_S), str(fields.get("image") or ""), weight

@@ -30,8 +30,10 @@ from loadtests.slo import Slo, read_slo
 from loadtests.verdict import Outcome
 
 CAPACITY_FILE = "capacity.json"
-# Of the objectives' own rate: what serves less than a 64th of it will not do, whatever it is.
+# Of the first rate: what serves less than a 64th of it will not do, whatever it is.
 FLOOR_SHARE = 1 / 64
+# Nor will what needs longer trials: at a 64th of two requests a second, the last one alone would take two hours.
+LONGEST_TRIAL_S = 600.0
 
 
 def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
@@ -82,10 +84,10 @@ def _rate_trier(
 
 
 def _plan(options: argparse.Namespace, slo: Slo) -> Plan:
-    start_rps = options.start_rps or slo.load.rate_rps
+    start_rps = min(options.start_rps or slo.load.rate_rps, options.ceiling_rps)
     return Plan(
-        start_rps=min(start_rps, options.ceiling_rps),
-        floor_rps=min(start_rps, options.ceiling_rps) * FLOOR_SHARE,
+        start_rps=start_rps,
+        floor_rps=min(start_rps, max(start_rps * FLOOR_SHARE, options.trial_requests / LONGEST_TRIAL_S)),
         ceiling_rps=options.ceiling_rps,
         precision=options.precision,
         max_trials=options.max_trials,

@@ -52,7 +52,7 @@ def read_replicas(path: Path) -> list[Replica]:
         replicas = [_replica(document["task"], entry) for entry in document["capacities"] if entry["interval_rps"]]
     except OSError as error:
         raise InvalidCapacityError(f"{path} cannot be read ({error.strerror}): give --capacity a file.") from None
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise InvalidCapacityError(
             f"{path} is not what `loadtests capacity` writes: give --capacity such a file."
         ) from None
@@ -61,12 +61,14 @@ def read_replicas(path: Path) -> list[Replica]:
 
 def _replica(task: str, entry: dict[str, Any]) -> Replica:
     target = entry.get("target") or {}
-    queue_ms = target.get("queue_ms")
+    queue_ms, pending = target.get("queue_ms"), target.get("pending")
+    if not 0 < (sure_rps := float(entry["interval_rps"][0])) < math.inf:
+        raise ValueError("a capacity is a number over 0")
     return Replica(
         task=str(task),
         profile=str(entry["profile"]),
         instances=entry["instances"],
-        sure_rps=float(entry["interval_rps"][0]),
+        sure_rps=sure_rps,
         queue_ms=None if queue_ms is None else float(sum(queue_ms.values())),
-        pending=target.get("pending"),
+        pending=None if pending is None else float(pending),
     )

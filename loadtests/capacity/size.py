@@ -11,7 +11,7 @@ from rich.table import Table
 
 from loadtests.capacity.pool import Pool, Replica, read_replicas, replicas_for
 from loadtests.errors import InvalidCapacityError
-from loadtests.flags import not_negative, positive
+from loadtests.flags import count, positive
 from loadtests.question import share
 
 
@@ -20,7 +20,7 @@ def size(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     replicas = _chosen(read_replicas(options.capacity), options)
     pools = [
-        replicas_for(options.rate_rps, replica, utilisation=options.utilisation, spare=int(options.spare))
+        replicas_for(options.rate_rps, replica, utilisation=options.utilisation, spare=options.spare)
         for replica in replicas
     ]
     if options.json:
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--utilisation", type=share, default=0.7, metavar="X", help="share of the capacity (default: %(default)s)"
     )
     parser.add_argument(
-        "--spare", type=not_negative, default=1, metavar="N", help="replicas that may be lost (default: %(default)s)"
+        "--spare", type=count, default=1, metavar="N", help="replicas that may be lost (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -61,11 +61,12 @@ def _soak(options: argparse.Namespace, load: Load, served: Served, examiner: Exa
     )
     verdict = judge_soak(run.verdict, findings)
     file = options.out / SOAK_FILE
-    text = soak_text(verdict, run.verdict, findings, series, _conditions(options, load, served))
+    notes = (*sorted(watcher.lost), *_not_watched(served))
+    text = soak_text(verdict, run.verdict, findings, series, _conditions(options, load, served, notes))
     write_whole(file, text)
     write_whole(options.out / PAGE_FILE, page_html(soak_page(json.loads(text))))
     write_whole(options.out / JUNIT_FILE, cases_text(f"soak.{options.task}", cases_of(run.verdict, findings)))
-    print_soak(console, verdict, findings, (*sorted(watcher.lost), *_not_watched(served)), file)
+    print_soak(console, verdict, findings, notes, file)
     return verdict.outcome.exit_code
 
 
@@ -90,7 +91,7 @@ def _not_watched(served: Served) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _conditions(options: argparse.Namespace, load: Load, served: Served) -> dict[str, Any]:
+def _conditions(options: argparse.Namespace, load: Load, served: Served, notes: Sequence[str]) -> dict[str, Any]:
     return {
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": options.task,
@@ -102,7 +103,7 @@ def _conditions(options: argparse.Namespace, load: Load, served: Served) -> dict
             "seed": load.seed,
         },
         "server": {"url": served.url, "profile": served.profile, "release": served.release},
-        "not_watched": list(_not_watched(served)),
+        "not_watched": list(notes),
         "machine": describe_machine(),
     }
 

@@ -91,7 +91,9 @@ class SoakVerdict:
 
 
 def judge_soak(load: Verdict, findings: Sequence[Finding]) -> SoakVerdict:
-    """Missed when an objective or a series is; invalid when the load was, or when a series is too short to tell."""
+    """Missed when an objective or a series is; invalid when the load was, or when a series is too short to tell that
+    nothing rises.
+    """
     rising = tuple(_rise(finding) for finding in findings if finding.rising)
     missed = tuple(f"{result.name} missed its objective." for result in load.results if not result.met)
     short = tuple(
@@ -99,10 +101,11 @@ def judge_soak(load: Verdict, findings: Sequence[Finding]) -> SoakVerdict:
         for finding in findings
         if not finding.trend
     )
-    invalid = (*load.invalid_reasons, *short)
-    if invalid:
-        return SoakVerdict(Outcome.INVALID, (*invalid, *rising))
-    return SoakVerdict(Outcome.MISSED if rising or missed else Outcome.PASSED, (*rising, *missed))
+    if load.invalid_reasons:
+        return SoakVerdict(Outcome.INVALID, (*load.invalid_reasons, *short, *rising))
+    if rising or missed:
+        return SoakVerdict(Outcome.MISSED, (*rising, *missed, *short))
+    return SoakVerdict(Outcome.INVALID if short else Outcome.PASSED, short)
 
 
 def _rise(finding: Finding) -> str:

@@ -41,10 +41,16 @@ class Watcher:
         self._sample_queue(now_s - self._started_s)
 
     def series(self, since_s: float) -> list[Series]:
-        """What was sampled from `since_s` after the first tick on, a series for each quantity that was."""
+        """What was sampled from `since_s` after the first tick on: a series for each quantity that `served` promises,
+        empty where nothing was seen of it.
+        """
+        of_process = () if self.served.pid is None else (MEMORY, DESCRIPTORS)
+        of_queue = () if self.served.metrics_url is None else (PENDING, QUEUE)
         kept = {
-            watched: np.array([sample for sample in samples if sample[0] >= since_s], dtype=np.float64).reshape(-1, 2)
-            for watched, samples in self._samples.items()
+            watched: np.array(
+                [sample for sample in self._samples.get(watched, ()) if sample[0] >= since_s], dtype=np.float64
+            ).reshape(-1, 2)
+            for watched in (*of_process, *of_queue)
         }
         return [Series(watched, samples[:, 0], samples[:, 1]) for watched, samples in kept.items()]
 

@@ -93,6 +93,11 @@ def test_a_trace_reads_alike_as_csv_and_as_json_lines(tmp_path: Path) -> None:
     assert [trace.images for trace in traces] == [("x.png", "x.png", "")] * 2
 
 
+def test_a_trace_may_begin_with_a_spreadsheets_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("time_s\n2\n", encoding="utf-8-sig")
+    assert read_trace(tmp_path / "a.csv").due_ns.tolist() == [2 * NS_PER_S]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
@@ -103,6 +108,10 @@ def test_a_trace_reads_alike_as_csv_and_as_json_lines(tmp_path: Path) -> None:
         ("a.jsonl", '{"time_s": NaN}', "number of seconds"),
         ("a.jsonl", '{"time_s": 1, "weight": 0}', "whole number from 1"),
         ("a.jsonl", '{"time_s": 1, "weight": 1e9}', "one run may send"),
+        ("a.jsonl", '{"time_s": 1e300}', "number of seconds"),
+        ("a.jsonl", '{"time_s": 1e12}', "number of seconds"),
+        ("a.jsonl", '{"time_s": 1, "weight": Infinity}', "whole number from 1"),
+        ("a.jsonl", '{"time_s": 1, "weight": 2.7}', "whole number from 1"),
         ("a.jsonl", "[1]", "columns are"),
         ("a.jsonl", "{", "cannot be read"),
         ("a.csv", "time_s\n", "no arrival"),

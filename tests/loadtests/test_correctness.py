@@ -151,6 +151,13 @@ def test_expectations_that_cannot_be_read_are_one_sentence(
         read_expected(tmp_path, [0], [Path("a.jpg")], LAND)
 
 
+def test_a_mask_too_large_to_decode_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(MASK).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", MASK.size // 3)
+    with pytest.raises(NoExpectationError, match="cannot be read as a PNG"):
+        read_mask(tmp_path / "a.png", VESSELS)
+
+
 def test_a_class_that_the_task_does_not_have_is_refused(tmp_path: Path) -> None:
     Image.fromarray(MASK + 3).save(tmp_path / "a.png")
     with pytest.raises(NoExpectationError, match="names class 4 and land has 4"):

@@ -28,6 +28,18 @@ def test_a_payload_is_the_encoded_file(images: Path) -> None:
     assert payload[0] == b"a.png" * 1000
 
 
+@pytest.mark.parametrize("name", ["a.npy", "none.png"])
+def test_a_payload_that_cannot_be_read_is_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.npy").write_text("no array")
+    with pytest.raises(NoImagesError, match=f"{name} cannot be read"):
+        read_payload(tmp_path / name)
+
+
+def test_an_array_is_sent_as_it_is(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.eye(3, dtype=np.float32))
+    np.testing.assert_array_equal(read_payload(tmp_path / "a.npy"), np.eye(3, dtype=np.float32))
+
+
 def test_every_image_of_a_folder_is_sent_equally_often(images: Path) -> None:
     assert np.bincount(image_set([str(images)]).sequence(100, seed=0)).tolist() == [50, 50]
 

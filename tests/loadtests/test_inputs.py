@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.__main__ import main
+from loadtests.__main__ import COMMANDS, main
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def arguments(tmp_path: Path, images: Path) -> list[str]:
         ("--out={file}", "cannot be written"),
         ("--rate=1e7", "lower --rate"),
         ("--rate=0.0001", "raise --rate"),
+        ("--users=3", "add --closed-loop"),
     ],
 )
 def test_a_wrong_input_is_one_sentence_and_exit_code_2(
@@ -45,6 +46,17 @@ def test_a_wrong_number_exits_with_2(arguments: list[str], flag: str) -> None:
 def test_an_unknown_command_names_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runn", "--url=x"]) == 2
     assert "'runn' is no command: use run" in capsys.readouterr().err
+
+
+def test_a_defect_of_the_load_test_blames_no_server(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(COMMANDS, "run", broken)
+    assert main([]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:

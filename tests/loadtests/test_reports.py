@@ -8,6 +8,7 @@ from loadtests.histogram import Histogram
 from loadtests.junit import junit_text
 from loadtests.report import PICTURES, report_html, report_page
 from loadtests.summary import histograms_text, summary_text
+from loadtests.where_time_went import phases_sentence
 
 OBJECTIVE_COUNT = 8
 
@@ -120,6 +121,14 @@ def test_the_servers_own_phases_stand_beside_what_the_client_saw(make_rows, make
     server = json.loads(summary_text(result))["server"]
     assert server["models"]["vessels_network"]["infer_us"] == 60_000
     assert server["network_and_client_ms"] == pytest.approx(100 - 72)
+
+
+def test_a_server_that_counts_requests_given_up_leaves_no_rest(make_rows, make_result, server_phases) -> None:
+    """Right answers took 50 ms, and the server says 72: nothing of that is the network's."""
+    result = make_result(make_rows(latencies_ms=(50,)), server=server_phases)
+    assert json.loads(summary_text(result))["server"]["network_and_client_ms"] is None
+    assert phases_sentence(result) == ""
+    assert "72.00" in report_html(result)
 
 
 def test_a_missed_objective_stands_at_the_top_of_the_report(make_rows, make_result) -> None:

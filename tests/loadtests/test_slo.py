@@ -96,6 +96,7 @@ def test_a_wrong_task_is_refused_whatever_task_is_asked_for(tmp_path: Path, old:
         ("p95_ms: 1000", "p95_ms: .nan", r"objectives\.p95_ms: "),
         ("p95_ms: 1000", "p95_ms: -1", r"objectives\.p95_ms: .*greater than 0"),
         ("p95_ms: 1000", "p95_ms: 100", r"objectives: .*must not fall from p50_ms"),
+        ("p95_ms: 1000", "latency_ms: {p200: 5}", r"objectives\.latency_ms is no known key"),
         ("error_ratio: 0.0", "error_ratio: 2", r"objectives\.error_ratio: .*less than or equal to 1"),
         ("error_ratio: 0.0", "", r"objectives\.error_ratio is missing"),
         ("arrivals: poisson", "arrivals: random", r"load\.arrivals: .*'poisson' or 'constant'.*'random'"),

@@ -47,6 +47,14 @@ def test_a_server_that_falls_behind_misses_the_rate(make_rows, make_result) -> N
     assert _missed(make_result(rows)) == {"achieved_rate_ratio"}
 
 
+def test_a_run_too_short_to_compare_an_answer_blames_no_server(make_rows, make_result) -> None:
+    verdict = make_result(make_rows(), agreements=()).verdict
+    assert verdict.outcome is Outcome.INVALID
+    assert verdict.invalid_reasons[0].startswith("no answer was compared")
+    failing = make_result(make_rows(errors=("unavailable",)), agreements=()).verdict
+    assert failing.outcome is Outcome.MISSED
+
+
 def test_timeouts_count_in_the_latency(make_rows, make_result) -> None:
     rows = make_rows(latencies_ms=(10,) * 9 + (10_000,), errors=(None,) * 9 + ("deadline exceeded",))
     assert make_result(rows).measured.latency_ms["p99"] == pytest.approx(10_000)

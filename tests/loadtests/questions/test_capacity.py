@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from simulated import NoisyMachine, SimulatedDriver, SimulatedServer, constant, lognormal
 
+from loadtests.capacity.command import _parser, _plan
 from loadtests.capacity.document import capacity_text
 from loadtests.capacity.measure import Search, TryRate, load_at_target, search_all
 from loadtests.capacity.pool import Replica, read_replicas, replicas_for
@@ -15,6 +16,7 @@ from loadtests.capacity.size import size
 from loadtests.capacity.verdict import verdict_of
 from loadtests.errors import InvalidCapacityError
 from loadtests.served import Served
+from loadtests.slo import Slo
 from loadtests.verdict import Outcome
 
 PLAN = Plan(start_rps=2, floor_rps=0.1, ceiling_rps=5000)
@@ -74,6 +76,11 @@ def test_no_rate_meets_the_objectives_of_a_server_that_is_too_slow(ask_of: AskOf
     verdict = verdict_of([search])
     assert verdict.outcome is Outcome.MISSED
     assert "no rate met" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("words", "floor_rps"), [([], 200 / 600), (["--start-rps=64"], 1), (["--start-rps=0.1"], 0.1)])
+def test_no_trial_of_a_server_that_is_too_slow_takes_hours(slo: Slo, words: list[str], floor_rps: float) -> None:
+    assert _plan(_parser().parse_args(["--url=host:8001", *words]), slo).floor_rps == pytest.approx(floor_rps)
 
 
 def test_a_server_that_ended_ends_the_search(ask_of: AskOf) -> None:
@@ -166,12 +173,34 @@ def test_replicas_are_the_fewest_that_carry_the_rate(rate_rps: float, replicas: 
     assert replicas_for(rate_rps, replica, utilisation=0.7, spare=2).replicas == replicas + 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": "fovea.capacity/2"}', '{"schema": "fovea.capacity/1"}'])
+def _entry(more: str) -> str:
+    entry = f'{{"profile": "cpu", "instances": 1, {more}}}'
+    return f'{{"schema": "fovea.capacity/1", "task": "vessels", "capacities": [{entry}]}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": "fovea.capacity/2"}',
+        '{"schema": "fovea.capacity/1"}',
+        _entry('"interval_rps": [0, 1]'),
+        _entry('"interval_rps": [1, 2], "target": "none"'),
+        _entry('"interval_rps": [1, 2], "target": {"queue_ms": [1]}'),
+        _entry('"interval_rps": [1, 2], "target": {"pending": "few"}'),
+    ],
+)
 def test_what_is_no_capacity_file_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "capacity.json"
     path.write_text(text)
     with pytest.raises(InvalidCapacityError, match=r"capacity\.json"):
         read_replicas(path)
+
+
+def test_a_share_of_a_replica_cannot_be_spared(capacity_file: Path) -> None:
+    with pytest.raises(SystemExit):
+        size([f"--capacity={capacity_file}", "--rate=500", "--spare=1.5"])
 
 
 def test_a_profile_that_was_not_measured_is_refused(capacity_file: Path) -> None:

@@ -91,6 +91,25 @@ def test_a_soak_too_short_to_tell_is_invalid_and_no_pass() -> None:
     assert "soak longer" in verdict.reasons[0]
 
 
+def test_a_missed_objective_is_missed_however_short_the_series() -> None:
+    """A server that dies in the first minute leaves few samples; that is its fault and not the soak's."""
+    load = Verdict((ObjectiveResult("error_ratio", "max", 0.0, 0.9),), ())
+    verdict = judge_soak(load, find_trends([Series(MEMORY, TIMES_S[:5], TIMES_S[:5])]))
+    assert verdict.outcome is Outcome.MISSED
+    assert verdict.reasons[0] == "error_ratio missed its objective."
+    assert "soak longer" in verdict.reasons[1]
+
+
+def test_what_was_to_be_watched_and_never_seen_is_no_pass() -> None:
+    served = Served("", pid=1, metrics_url="http://server/metrics")
+    watcher = Watcher(served, "vessels", 1.0, Clock(), lambda _: None, lambda *_: None)
+    watcher.tick()
+    series = watcher.series(since_s=0)
+    assert [each.watched for each in series] == [MEMORY, DESCRIPTORS, PENDING, QUEUE]
+    assert judge_soak(GOOD_LOAD, find_trends(series)).outcome is Outcome.INVALID
+    assert Watcher(Served(""), "vessels").series(since_s=0) == []
+
+
 def test_a_rise_is_told_of_an_invalid_load_too() -> None:
     rising = find_trends([Series(MEMORY, TIMES_S, 400 + TIMES_S)])
     verdict = judge_soak(Verdict((), ("the generator was late.",)), rising)
