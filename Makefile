@@ -71,8 +71,8 @@ serve: $(INSTALLED) ## serve the placed release on ports 8000 (HTTP), 8001 (gRPC
 
 .PHONY: load-test
 load-test: $(INSTALLED) ## load-test the server that `make serve` runs
-	@$(RUN) loadtests run --url 127.0.0.1:8001 --task $(TASK) --images "$(BUILD)/training/$(TASK)/held_out/images" \
-		--out "$(BUILD)/loadtest"
+	@$(RUN) loadtests run --url 127.0.0.1:8001 --task $(TASK) --profile $(PROFILE) \
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/loadtest"
 
 .PHONY: capacity
 capacity: $(INSTALLED) ## the rate up to which the placed release meets its objectives, as PROFILE

@@ -24,6 +24,8 @@ def push(result: RunResult, gateway: str) -> str | None:
     if not host:
         return "The figures were not pushed: --push-gateway must be like http://host:9091."
     grouping = {"task": result.settings.endpoint.task}
+    if result.settings.profile:
+        grouping["profile"] = result.settings.profile
     try:
         push_to_gateway(gateway, JOB, figures(result), grouping_key=grouping, timeout=PUSH_TIMEOUT_S)
     # urllib's errors, timeouts and refusals of the gateway are OSErrors; a URL that it cannot use is a ValueError.

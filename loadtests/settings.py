@@ -26,6 +26,7 @@ class RunSettings:
         workers: load generators that connect from elsewhere, to `port`.
         out: folder of the reports.
         slo: file of the objectives.
+        profile: serving profile that the server runs, as it was told; "" for untold.
     """
 
     endpoint: Endpoint
@@ -35,6 +36,7 @@ class RunSettings:
     processes: int = 1
     workers: int = 0
     port: int = 0
+    profile: str = ""
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slo", type=Path, default=DEFAULT_SLO, metavar="FILE", help="objectives and default load")
     parser.add_argument(
         "--out", type=Path, default=Path("build/loadtest"), metavar="DIR", help="reports (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--profile", default="", metavar="NAME", help="serving profile that the server runs; kept with the figures"
     )
     add_load_arguments(parser.add_argument_group("load"))
     add_closed_loop_arguments(parser.add_argument_group("closed loop, for comparison"))
@@ -89,4 +94,5 @@ def settings_from(options: argparse.Namespace, load: LoadProfile) -> RunSettings
         options.processes,
         options.workers,
         options.port,
+        options.profile,
     )

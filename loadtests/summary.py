@@ -41,6 +41,7 @@ def histograms_text(result: RunResult) -> str:
     """The latencies of warm-up and measured time as histograms in JSON; those of several runs merge exactly."""
     document = {
         "task": result.settings.endpoint.task,
+        "profile": result.settings.profile or None,
         "started_at": result.started_at,
         "phases": {"warm_up": _histogram(result.driven.warm_up), "measured": _histogram(result.driven.measured)},
     }
@@ -95,6 +96,7 @@ def _run(result: RunResult) -> dict[str, Any]:
         "images_count": result.images_count,
         "url": settings.endpoint.url,
         "task": settings.endpoint.task,
+        "profile": settings.profile or None,
         "timeout_s": settings.endpoint.timeout_s,
         "connections": settings.endpoint.connections,
         "processes": settings.processes,

@@ -61,7 +61,7 @@ def make_rows() -> MakeRows:
 @pytest.fixture
 def make_result(tmp_path: Path) -> MakeResult:
     load = Load((str(tmp_path),), RATE_RPS, DURATION_S, WARM_UP_S, arrivals="constant")
-    settings = RunSettings(Endpoint("host:8001", "vessels"), load, tmp_path, tmp_path / "slo.yaml")
+    settings = RunSettings(Endpoint("host:8001", "vessels"), load, tmp_path, tmp_path / "slo.yaml", profile="cpu")
 
     def make(
         rows: Sequence[RequestRow],

@@ -46,11 +46,11 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     server.server_close()
 
 
-def test_the_figures_arrive_grouped_by_task(gateway: Gateway, make_rows, make_result) -> None:
+def test_the_figures_arrive_grouped_by_task_and_profile(gateway: Gateway, make_rows, make_result) -> None:
     result = make_result(make_rows(latencies_ms=(600,), errors=(None,) * 19 + ("unavailable",)))
     assert push(result, gateway.url) is None
     ((method, path, text),) = gateway.pushed
-    assert (method, path) == ("PUT", "/metrics/job/fovea_loadtest/task/vessels")
+    assert (method, path) == ("PUT", "/metrics/job/fovea_loadtest/profile/cpu/task/vessels")
     lines = set(text.splitlines())
     assert 'fovea_loadtest_latency_seconds{quantile="0.99"} 0.6' in lines
     assert 'fovea_loadtest_latency_seconds{quantile="1"} 0.6' in lines

@@ -62,6 +62,7 @@ def test_summary_has_the_figures(make_rows, make_result) -> None:
 def test_histograms_are_kept_by_phase_and_merge(make_rows, make_result) -> None:
     document = json.loads(histograms_text(make_result(make_rows(latencies_ms=(100, 300)))))
     warm_up, measured = (Histogram.from_json(document["phases"][name]) for name in ("warm_up", "measured"))
+    assert (document["task"], document["profile"]) == ("vessels", "cpu")
     assert (warm_up.count, measured.count) == (20, 200)
     assert measured.quantile(0.5) == pytest.approx(100e6, rel=1e-3)
     measured.merge(warm_up)
