@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.endpoint import Endpoint
-from loadtests.generator import Generation, Workers, generate
+from loadtests.generator import ALONE, Generation, Workers, generate
 from loadtests.interruption import Interruption
 from loadtests.load import Load
 from loadtests.recorder import Recording, read_recording
 from loadtests.server_phases import ServerPhases, read_counts, server_phases
 
-__all__ = ["Drive", "Driver", "Endpoint", "Interruption", "Load", "Recording", "ServerPhases", "drive"]
+__all__ = ["Drive", "Driver", "Endpoint", "Interruption", "Load", "Recording", "ServerPhases", "Workers", "drive"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,7 @@ class Driver(Protocol):
         out: Path,
         *,
         interruption: Interruption,
-        processes: int = 1,
-        workers: int = 0,
-        port: int = 0,
+        workers: Workers = ALONE,
         on_tick: Callable[[], None] = lambda: None,
     ) -> Drive:
         """See `drive`."""
@@ -83,9 +81,7 @@ def drive(
     out: Path,
     *,
     interruption: Interruption,
-    processes: int = 1,
-    workers: int = 0,
-    port: int = 0,
+    workers: Workers = ALONE,
     on_tick: Callable[[], None] = lambda: None,
 ) -> Drive:
     """Send a load from processes of their own and return what was measured, whole or cut short.
@@ -95,9 +91,7 @@ def drive(
         load: how much.
         out: an existing folder; the files of the generator in it are replaced.
         interruption: ends the load early, see `interruption`.
-        processes: how many generators here share the load.
-        workers: how many more connect from other machines, by the command `worker`.
-        port: where they connect; 0 for a free one.
+        workers: the generators that share the load.
         on_tick: called about ten times a second.
 
     Raises:
@@ -105,9 +99,7 @@ def drive(
     """
     due_ns = load.due_ns()
     before = read_counts(endpoint)
-    generation: Generation = generate(
-        endpoint, load, out, interruption, workers=Workers(processes, workers, port), on_tick=on_tick
-    )
+    generation: Generation = generate(endpoint, load, out, interruption, workers=workers, on_tick=on_tick)
     recording = read_recording(out)
     phases = None if interruption.signal_name else server_phases(before, read_counts(endpoint), endpoint.task)
     if load.users:

@@ -59,6 +59,9 @@ class Workers:
         return CONNECT_ALLOWANCE_S if self.remote else START_ALLOWANCE_S
 
 
+ALONE = Workers()
+
+
 @dataclass(frozen=True)
 class Generation:
     """How it went with the generators: see the attributes of the same names of `drive.Drive`."""

@@ -66,6 +66,11 @@ class Loop(ABC):
     def _now_ns(self) -> int:
         return self._clock_ns() - self._start_ns
 
+    async def _sleep_until(self, end_ns: int, stop: Event) -> None:
+        # A timer may fire early, hence the loop.
+        while (delay_ns := end_ns - self._now_ns()) > 0 and not stop.is_set():
+            await asyncio.sleep(min(delay_ns / NS_PER_S, _LONGEST_SLEEP_S))
+
     def _begin(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -129,9 +134,7 @@ class OpenLoop(Loop):
             if index // self._step % _BURST == 0:
                 await asyncio.sleep(0)
             return
-        # A timer may fire early, hence the loop.
-        while (delay_ns := due_ns - self._now_ns()) > 0 and not stop.is_set():
-            await asyncio.sleep(min(delay_ns / NS_PER_S, _LONGEST_SLEEP_S))
+        await self._sleep_until(due_ns, stop)
 
 
 class ClosedLoop(Loop):
@@ -153,12 +156,10 @@ class ClosedLoop(Loop):
         self._indices = count(first, step)
 
     async def _send_all(self, stop: Event) -> None:
-        while self._now_ns() < 0 and not stop.is_set():
-            await asyncio.sleep(min(-self._now_ns() / NS_PER_S, _LONGEST_SLEEP_S))
+        await self._sleep_until(0, stop)
         for _ in range(self._users):
             self._begin(self._use(stop))
-        while self._now_ns() < self._span_ns and not stop.is_set():
-            await asyncio.sleep(min((self._span_ns - self._now_ns()) / NS_PER_S, _LONGEST_SLEEP_S))
+        await self._sleep_until(self._span_ns, stop)
 
     async def _use(self, stop: Event) -> None:
         while (now_ns := self._now_ns()) < self._span_ns and not stop.is_set():

@@ -11,7 +11,7 @@ from fovea_client import FoveaError
 
 from loadtests.correctness import SAMPLES_FILE, read_samples
 from loadtests.drawing import resolve_images
-from loadtests.drive import Driver, Endpoint, Interruption, Load
+from loadtests.drive import Driver, Endpoint, Interruption, Load, Workers
 from loadtests.errors import ServerNotReadyError
 from loadtests.flags import add_endpoint_arguments, at_least_one, endpoint_from, not_negative, positive
 from loadtests.images import image_set
@@ -96,14 +96,14 @@ class Examiner:
     """Drives loads at servers and judges them; each server has a folder below `out` that its next load replaces."""
 
     def __init__(
-        self, driver: Driver, endpoint: Endpoint, slo: Slo, out: Path, interruption: Interruption, processes: int = 1
+        self, driver: Driver, endpoint: Endpoint, slo: Slo, out: Path, interruption: Interruption, workers: Workers
     ) -> None:
         self._driver = driver
         self._endpoint = endpoint
         self._slo = slo
         self._out = out
         self._interruption = interruption
-        self._processes = processes
+        self._workers = workers
 
     @property
     def interrupted(self) -> bool:
@@ -148,7 +148,7 @@ class Examiner:
             load,
             folder,
             interruption=self._interruption,
-            processes=self._processes,
+            workers=self._workers,
             on_tick=on_tick,
         )
         return judged(driven, self._slo, read_samples(folder))
@@ -158,6 +158,22 @@ class Examiner:
 
     def _folder(self, served: Served) -> Path:
         return self._out / "generator" / re.sub(r"[^\w.-]+", "-", served.url)
+
+
+@contextmanager
+def examination(
+    options: argparse.Namespace, wanted: Sequence[Served | Release], slo: Slo, load: Load, driver: Driver
+) -> Iterator[tuple[list[Served], Examiner]]:
+    """The servers, running until the block ends, and their examiner; signals are noted, answers rehearsed.
+
+    Raises ServerNotReadyError.
+    """
+    interruption = Interruption()
+    with interruption.listen(), running(wanted, options.out, interruption) as servers:
+        endpoint, workers = endpoint_at(options, servers[0]), Workers(options.processes)
+        examiner = Examiner(driver, endpoint, slo, options.out, interruption, workers)
+        examiner.rehearse(servers, load)
+        yield servers, examiner
 
 
 def share(text: str) -> float:

@@ -150,7 +150,7 @@ def _facts(result: RunResult) -> dict[str, str]:
         "requests due / sent / warm-up": f"{measured.planned:,} / {measured.measured:,} / {measured.warm_up:,}",
         "connections, timeout": f"{settings.endpoint.connections}, {settings.endpoint.timeout_s:g} s",
         "different images": f"{result.images_count}",
-        "generator processes": f"{settings.processes}",
+        "generator processes": f"{settings.workers.local}",
     }
     if measured.lag_ms:
         facts["generator lag"] = f"p50 {measured.lag_ms['p50']:.1f} ms, p99 {measured.lag_ms['p99']:.1f} ms"

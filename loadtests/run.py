@@ -121,9 +121,7 @@ def _drive(
             load,
             out,
             interruption=interruption,
-            processes=settings.processes,
             workers=settings.workers,
-            port=settings.port,
             on_tick=progress.tick,
         )
     measured = measure_drive(driven, slo, read_samples(out))

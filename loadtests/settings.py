@@ -7,7 +7,7 @@ from pathlib import Path
 from loadtests.endpoint import Endpoint
 from loadtests.errors import InvalidScheduleError
 from loadtests.flags import add_endpoint_arguments, add_load_arguments, at_least_one, endpoint_from, load_from
-from loadtests.generator import DEFAULT_PORT
+from loadtests.generator import ALONE, DEFAULT_PORT, Workers
 from loadtests.load import Load
 from loadtests.slo import LoadProfile
 
@@ -22,8 +22,7 @@ class RunSettings:
     Attributes:
         endpoint: who is asked.
         load: how much.
-        processes: load generators on this machine.
-        workers: load generators that connect from elsewhere, to `port`.
+        workers: the load generators that share it.
         out: folder of the reports.
         slo: file of the objectives.
         profile: serving profile that the server runs, as it was told; "" for untold.
@@ -33,9 +32,7 @@ class RunSettings:
     load: Load
     out: Path
     slo: Path
-    processes: int = 1
-    workers: int = 0
-    port: int = 0
+    workers: Workers = ALONE
     profile: str = ""
 
 
@@ -91,8 +88,6 @@ def settings_from(options: argparse.Namespace, load: LoadProfile) -> RunSettings
         load_from(options, load.model_dump()),
         options.out,
         options.slo,
-        options.processes,
-        options.workers,
-        options.port,
+        Workers(options.processes, options.workers, options.port),
         options.profile,
     )

@@ -99,7 +99,7 @@ def _run(result: RunResult) -> dict[str, Any]:
         "profile": settings.profile or None,
         "timeout_s": settings.endpoint.timeout_s,
         "connections": settings.endpoint.connections,
-        "processes": settings.processes,
+        "processes": settings.workers.local,
         "rate_rps": load.rate_rps,
         "duration_s": load.duration_s,
         "warm_up_s": load.warm_up_s,

@@ -15,7 +15,7 @@ from loadtests.capacity.measure import load_at_target, search_all
 from loadtests.capacity.search import Plan
 from loadtests.capacity.terminal import print_searches, print_trial
 from loadtests.capacity.verdict import verdict_of
-from loadtests.drive import Driver, Interruption, Load, drive
+from loadtests.drive import Driver, Load, drive
 from loadtests.errors import InvalidCapacityError
 from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
@@ -24,7 +24,7 @@ from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
 from loadtests.pages.capacity import capacity_page
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
+from loadtests.question import Examiner, Release, add_question_arguments, examination, load_of, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
 from loadtests.verdict import Outcome
@@ -42,10 +42,7 @@ def capacity(arguments: Sequence[str], driver: Driver = drive) -> int:
     prepare_folder(options.out, [CAPACITY_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = load_of(options, slo.load)
-    interruption = Interruption()
-    with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption, options.processes)
-        examiner.rehearse(servers, load)
+    with examination(options, _wanted(options), slo, load, driver) as (servers, examiner):
         outcome = _measure(options, slo, load, servers, examiner)
     return outcome.exit_code
 

@@ -15,7 +15,7 @@ from loadtests.compare.judgement import FEWEST_PAIRS, Gate
 from loadtests.compare.measure import TrySlice, measure_pairs
 from loadtests.compare.order import SIDES
 from loadtests.compare.terminal import print_comparison, print_pair
-from loadtests.drive import Driver, Interruption, Load, drive
+from loadtests.drive import Driver, Load, drive
 from loadtests.errors import InvalidScheduleError
 from loadtests.flags import positive
 from loadtests.judged import Judged
@@ -25,7 +25,7 @@ from loadtests.measurements import QUANTILES
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
 from loadtests.pages.compare import compare_page
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running, share
+from loadtests.question import Examiner, Release, add_question_arguments, examination, load_of, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
 
@@ -40,10 +40,7 @@ def compare(arguments: Sequence[str], driver: Driver = drive) -> int:
     prepare_folder(options.out, [COMPARISON_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = _slice_load(options, slo)
-    interruption = Interruption()
-    with interruption.listen(), running(_wanted(options), options.out, interruption) as servers:
-        examiner = Examiner(driver, endpoint_at(options, servers[0]), slo, options.out, interruption, options.processes)
-        examiner.rehearse(servers, load)
+    with examination(options, _wanted(options), slo, load, driver) as (servers, examiner):
         return _compare(options, slo, load, servers, examiner)
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
-from loadtests.drive import Driver, Interruption, Load, drive
+from loadtests.drive import Driver, Load, drive
 from loadtests.flags import at_least_one, positive
 from loadtests.junit_questions import JUNIT_FILE, cases_text
 from loadtests.machine import describe_machine
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
 from loadtests.pages.soak import soak_page
-from loadtests.question import Examiner, Release, add_question_arguments, endpoint_at, load_of, running
+from loadtests.question import Examiner, Release, add_question_arguments, examination, load_of
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
 from loadtests.soak.cases import cases_of
@@ -38,10 +38,7 @@ def soak(arguments: Sequence[str], driver: Driver = drive) -> int:
     prepare_folder(options.out, [SOAK_FILE, JUNIT_FILE, PAGE_FILE])
     slo = read_slo(options.slo, options.task)
     load = _load(options, slo)
-    interruption = Interruption()
-    with interruption.listen(), running([_wanted(options)], options.out, interruption) as (served,):
-        examiner = Examiner(driver, endpoint_at(options, served), slo, options.out, interruption, options.processes)
-        examiner.rehearse([served], load)
+    with examination(options, [_wanted(options)], slo, load, driver) as ((served,), examiner):
         return _soak(options, load, served, examiner)
 
 

@@ -57,6 +57,7 @@ def test_a_pod_of_nine_gpus_waits_and_says_why(paper: Release) -> None:
         return " ".join(each.get("message", "") for conditions in waiting for each in conditions)
 
     until("the scheduler said why", lambda: "Insufficient nvidia.com/gpu" in reason(), 30)
+    assert not any(pod["spec"].get("nodeName") for pod in paper.cluster.pods(paper.selector))
 
 
 def test_no_pod_goes_where_its_taint_is_not_tolerated(paper: Release) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.arrivals import NS_PER_S
-from loadtests.drive import Drive, Endpoint, Interruption, Load
+from loadtests.drive import Drive, Endpoint, Interruption, Load, Workers
+from loadtests.generator import ALONE
 from loadtests.recorder import RIGHT, ROW, Recording
 
 Floats = NDArray[np.float64]
@@ -91,9 +92,7 @@ class SimulatedDriver:
         out: Path,
         *,
         interruption: Interruption,
-        processes: int = 1,
-        workers: int = 0,
-        port: int = 0,
+        workers: Workers = ALONE,
         on_tick: Callable[[], None] = lambda: None,
     ) -> Drive:
         on_tick()
