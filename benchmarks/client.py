@@ -69,7 +69,7 @@ class Throughput:
     Attributes:
         model, name: what was asked, and by whom.
         per_second: answers, median of the turns.
-        ratio: median over the turns of the ratio to the raw stub's.
+        ratio: of `per_second` to the raw stub's.
         ratio_interval: where 95 % of resampled turns put `ratio`.
         cpu_us: this process's CPU time for a call, median of the turns; tells the client's cost from the server's.
     """
@@ -132,25 +132,28 @@ def _latency(model: str, name: str, times_us: npt.NDArray[np.float64], peer_us: 
 
 
 async def saturate(
-    model: str, ways: Sequence[Contender], *, in_flight: int, calls: int, turns: int
+    model: str, ways: Sequence[Contender], *, in_flight: int, calls: int, turns: int, seed: int = 0
 ) -> list[Throughput]:
-    """Return each contender's answers a second; the turns alternate, the first contender is 1.0."""
+    """Return each contender's answers a second, each turn in an order of its own; the first contender is 1.0."""
+    order = np.random.default_rng(seed)
     measured: dict[str, list[tuple[float, float]]] = {way.name: [] for way in ways}
-    for turn in range(turns + 1):
-        for way in ways if turn % 2 else reversed(ways):
-            measured[way.name].append(await _turn(way, in_flight, calls))
+    for _ in range(turns + 1):
+        for index in order.permutation(len(ways)):
+            measured[ways[index].name].append(await _turn(ways[index], in_flight, calls))
     # The first turn opens connections and fills caches.
     figures = {name: np.array(values[1:]) for name, values in measured.items()}
     first = figures[ways[0].name][:, 0]
-    return [_throughput(model, name, values, values[:, 0] / first) for name, values in figures.items()]
+    return [_throughput(model, name, values, first) for name, values in figures.items()]
 
 
-def _throughput(model: str, name: str, turns: npt.NDArray[np.float64], ratios: npt.NDArray[np.float64]) -> Throughput:
-    picked = np.random.default_rng(0).integers(0, len(ratios), (_RESAMPLES, len(ratios)))
-    low, high = np.percentile(np.median(ratios[picked], axis=1), (2.5, 97.5))
+def _throughput(model: str, name: str, turns: npt.NDArray[np.float64], first: npt.NDArray[np.float64]) -> Throughput:
+    picked = np.random.default_rng(0).integers(0, len(first), (_RESAMPLES, len(first)))
+    ratios = np.median(turns[:, 0][picked], axis=1) / np.median(first[picked], axis=1)
+    low, high = np.percentile(ratios, (2.5, 97.5))
     rate, cpu_us = np.median(turns, axis=0)
-    interval = float(low), float(high)
-    return Throughput(model, name, float(rate), float(np.median(ratios)), interval, float(cpu_us))
+    return Throughput(
+        model, name, float(rate), float(rate / np.median(first)), (float(low), float(high)), float(cpu_us)
+    )
 
 
 async def _turn(way: Contender, in_flight: int, calls: int) -> tuple[float, float]:
@@ -309,7 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--task-rounds", type=int, default=100, help="calls of each client to the task's model")
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--calls", type=int, default=500, help="calls of a turn at that many in flight")
-    parser.add_argument("--turns", type=int, default=60)
+    parser.add_argument("--turns", type=int, default=120)
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/client.json"))
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)

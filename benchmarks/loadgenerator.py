@@ -106,10 +106,14 @@ class PerfAnalyzer:
         count = max(1, round(rate_rps * duration_s))
         words = ["-i", "grpc", "-u", url, "-m", "identity", "-f", str(table), "--request-count", str(count)]
         rate = ["--request-rate-range", f"{rate_rps:g}", "--request-distribution", "constant"]
-        done = subprocess.run(
-            [str(self._binary), *words, *rate, "-s", "60"],
-            env=self._environment, capture_output=True, text=True, check=False, timeout=duration_s * 10 + 60,
-        )  # fmt: skip
+        limit_s = duration_s * 10 + 60
+        try:
+            done = subprocess.run(
+                [str(self._binary), *words, *rate, "-s", "60"],
+                env=self._environment, capture_output=True, text=True, check=False, timeout=limit_s,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"perf_analyzer came to no end at {rate_rps:g}/s within {limit_s:g} s") from error
         if not table.exists():
             raise RuntimeError("\n".join((done.stdout + done.stderr).splitlines()[-3:]))
         with table.open(newline="") as file:

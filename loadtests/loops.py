@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from threading import Event
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,10 @@ _BURST = 8
 # So many times of a schedule are Python numbers at once.
 _CHUNK = 10_000
 
-# Sends request number `index`, waits and returns None for a right answer or a sentence about what was wrong.
-Ask = Callable[[int], Awaitable[str | None]]
+# Sends request number `index`, waits and returns whatever came back.
+Ask = Callable[[int], Awaitable[Any]]
+# Given the index and what came back, None for a right answer or a sentence about what was wrong.
+Judge = Callable[[int, Any], str | None]
 # Takes the index of a finished request, its times (due, sent, finished) and that sentence.
 Record = Callable[[int, tuple[int, int, int], str | None], None]
 
@@ -37,8 +40,11 @@ Record = Callable[[int, tuple[int, int, int], str | None], None]
 class Loop(ABC):
     """One load. Times are in nanoseconds of `clock_ns`, relative to the `start_ns` of `run`."""
 
-    def __init__(self, ask: Ask, record: Record, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(
+        self, ask: Ask, judge: Judge, record: Record, clock_ns: Callable[[], int] = time.perf_counter_ns
+    ) -> None:
         self._ask = ask
+        self._judge = judge
         self._record = record
         self._clock_ns = clock_ns
         self._start_ns = 0
@@ -54,8 +60,9 @@ class Loop(ABC):
         self._start_ns = self._clock_ns() if start_ns is None else start_ns
         await self._send_all(stop)
         await self._drain(stop, patience_s)
-        for index in list(self._under_way):
-            self._finish(index, UNANSWERED)
+        for index, (due_ns, sent_ns) in self._under_way.items():
+            self._record(index, (due_ns, sent_ns, self._now_ns()), UNANSWERED)
+        self._under_way.clear()
         for task in self._tasks:
             task.cancel()
 
@@ -78,14 +85,14 @@ class Loop(ABC):
 
     async def _send(self, index: int, due_ns: int) -> None:
         # Here, in the request's own task: the wait for its turn is the generator's lag too.
-        self._under_way[index] = due_ns, self._now_ns()
-        self._finish(index, await self._ask(index))
-
-    def _finish(self, index: int, error: str | None) -> None:
-        times_ns = self._under_way.pop(index, None)
+        sent_ns = self._now_ns()
+        self._under_way[index] = due_ns, sent_ns
+        answer = await self._ask(index)
+        # Before the answer is looked at: that is this machine's time, not the server's.
+        finished_ns = self._now_ns()
         # An answer after the end finds its request already recorded as unanswered.
-        if times_ns is not None:
-            self._record(index, (*times_ns, self._now_ns()), error)
+        if self._under_way.pop(index, None) is not None:
+            self._record(index, (due_ns, sent_ns, finished_ns), self._judge(index, answer))
 
     async def _drain(self, stop: Event, patience_s: float) -> None:
         since_ns = self._now_ns()
@@ -106,13 +113,14 @@ class OpenLoop(Loop):
         self,
         due_ns: NDArray[np.int64],
         ask: Ask,
+        judge: Judge,
         record: Record,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         *,
         first: int = 0,
         step: int = 1,
     ) -> None:
-        super().__init__(ask, record, clock_ns)
+        super().__init__(ask, judge, record, clock_ns)
         self._due_ns = due_ns
         self._first, self._step = first, step
 
@@ -145,13 +153,14 @@ class ClosedLoop(Loop):
         users: int,
         span_ns: int,
         ask: Ask,
+        judge: Judge,
         record: Record,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
         *,
         first: int = 0,
         step: int = 1,
     ) -> None:
-        super().__init__(ask, record, clock_ns)
+        super().__init__(ask, judge, record, clock_ns)
         self._users, self._span_ns = users, span_ns
         self._indices = count(first, step)
 

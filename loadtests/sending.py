@@ -95,10 +95,10 @@ class Sending:
             self._rows.append(index, times_ns, asker.image(index), error)
 
         if not self._load.users:
-            return OpenLoop(due_ns, asker.ask, record, first=share.first, step=share.of)
+            return OpenLoop(due_ns, asker.ask, asker.judge, record, first=share.first, step=share.of)
         users = len(range(share.first, self._load.users, share.of))
         span_ns = int(self._load.span_s * NS_PER_S)
-        return ClosedLoop(users, span_ns, asker.ask, record, first=share.first, step=share.of)
+        return ClosedLoop(users, span_ns, asker.ask, asker.judge, record, first=share.first, step=share.of)
 
     async def _send(self, loop: Loop, share: Share) -> None:
         start_ns = time.perf_counter_ns() + round((share.start_s - time.time()) * NS_PER_S)

@@ -24,25 +24,48 @@ class Attempts:
         self._budget = RetryBudget(retry)
         self._hedge_after_s = None if hedge_after_s is None else positive_s(hedge_after_s)
 
+    @property
+    def hedges(self) -> bool:
+        """Whether a request may be sent a second time before the first has failed."""
+        return self._hedge_after_s is not None
+
     def send(self, request: Request, deadline: Deadline) -> Steps[Any]:
         """The answer to the request; raises what its last attempt raised, or DeadlineExceededError."""
+        try:
+            answer = yield from self._attempt(request, deadline)
+        except FoveaError as error:
+            failure = error
+        else:
+            self.succeeded()
+            return answer
+        answer = yield from self.again(request, deadline, failure)
+        return answer
+
+    def again(self, request: Request, deadline: Deadline, failure: FoveaError) -> Steps[Any]:
+        """As `send` for a request whose first attempt has failed; raises `failure` if it must not be sent again."""
         retries = 0
-        while True:
-            try:
-                if self._hedge_after_s is None:
-                    answer = yield Send(request, deadline.remaining_s())
-                else:
-                    answer = yield from self._hedged(request, deadline, self._hedge_after_s)
-            except FoveaError as error:
-                pause_s = self._pause_s(error, retries, deadline)
-                if pause_s is None:
-                    raise
-                failure = error
-            else:
-                self._budget.earn()
-                return answer
+        while (pause_s := self._pause_s(failure, retries, deadline)) is not None:
             retries += 1
             yield Pause(pause_s, retry_of=failure)
+            try:
+                answer = yield from self._attempt(request, deadline)
+            except FoveaError as error:
+                failure = error
+            else:
+                self.succeeded()
+                return answer
+        raise failure
+
+    def succeeded(self) -> None:
+        """Count an answer: it earns a part of a retry."""
+        self._budget.earn()
+
+    def _attempt(self, request: Request, deadline: Deadline) -> Steps[Any]:
+        if self._hedge_after_s is None:
+            answer = yield Send(request, deadline.remaining_s())
+        else:
+            answer = yield from self._hedged(request, deadline, self._hedge_after_s)
+        return answer
 
     def _pause_s(self, error: FoveaError, retries: int, deadline: Deadline) -> float | None:
         """Seconds to wait before the next attempt; None when there is none to be."""

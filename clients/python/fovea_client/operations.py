@@ -58,7 +58,7 @@ class Operations:
     def __init__(self, address: str, *, timeout_s: float, retry: Retry, hedge_after_s: float | None) -> None:
         self._address = address
         self._timeout_s = positive_s(timeout_s)
-        self._attempts = Attempts(retry, hedge_after_s)
+        self.attempts = Attempts(retry, hedge_after_s)
         self._tasks: dict[str, TaskInfo] = {}
 
     def segment(self, image: ImageInput, task: str, timeout_s: float | None) -> Steps[Segmentation]:
@@ -75,35 +75,38 @@ class Operations:
         self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str] | None, timeout_s: float | None
     ) -> Steps[InferResult]:
         """Any model's answer."""
-        # Not a generator of its own: an event loop with many calls under way feels every frame.
-        return self._attempts.send(InferRequest(model, inputs, outputs), self._deadline(timeout_s, model))
+        return self.attempts.send(InferRequest(model, inputs, outputs), self.deadline(timeout_s, model))
+
+    def deadline(self, timeout_s: float | None, model: str | None) -> Deadline:
+        """The end of a call of `model` that begins now; None is the client's own time."""
+        return Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._address, model=model)
 
     def models(self) -> Steps[list[ModelStatus]]:
         """Every model version with its state."""
-        models: list[ModelStatus] = yield from self._attempts.send(IndexRequest(), self._deadline(None, None))
+        models: list[ModelStatus] = yield from self.attempts.send(IndexRequest(), self.deadline(None, None))
         return models
 
     def describe(self, task: str) -> Steps[TaskInfo]:
         """What the server says of a task."""
-        info = yield from self._task(task, self._deadline(None, task))
+        info = yield from self._task(task, self.deadline(None, task))
         return info
 
     def ready(self) -> Steps[bool]:
         """Whether the server is live and ready."""
         try:
-            ready = yield from self._ready(self._deadline(None, None))
+            ready = yield from self._ready(self.deadline(None, None))
         except (ServerUnavailableError, DeadlineExceededError):
             return False
         return ready
 
     def wait_until_ready(self, timeout_s: float) -> Steps[None]:
         """End when the server is ready."""
-        deadline = self._deadline(timeout_s, None)
+        deadline = self.deadline(timeout_s, None)
         reason: Exception | None = None
         while deadline.left_s() > 0:
             try:
                 # One server that accepts and stays silent must not use up the time that another would need.
-                if (yield from self._ready(self._deadline(max(deadline.at_most_s(_POLL_TIMEOUT_S), 0.001), None))):
+                if (yield from self._ready(self.deadline(max(deadline.at_most_s(_POLL_TIMEOUT_S), 0.001), None))):
                     return
             except (ServerUnavailableError, DeadlineExceededError) as error:
                 reason = error
@@ -118,7 +121,7 @@ class Operations:
     def _task(self, name: str, deadline: Deadline) -> Steps[TaskInfo]:
         info = self._tasks.get(name)
         if info is None:
-            config = yield from self._attempts.send(ConfigRequest(name), deadline)
+            config = yield from self.attempts.send(ConfigRequest(name), deadline)
             info = self._tasks[name] = task_info(config)
         return info
 
@@ -135,14 +138,14 @@ class Operations:
     ) -> Steps[tuple[TaskInfo, InferResult, float]]:
         """Send the image to the task's model; the answer and the milliseconds that it took."""
         check_image(image)
-        deadline = self._deadline(timeout_s, task)
+        deadline = self.deadline(timeout_s, task)
         info = self._tasks.get(task) or (yield from self._task(task, deadline))
         info.require(classifies=classifies)
         encoded = yield from self._encoded(image, info, deadline)
         data = np.array([encoded], dtype=np.object_)
         started_s = time.perf_counter()
         try:
-            result = yield from self._attempts.send(InferRequest(task, {"image": data}), deadline)
+            result = yield from self.attempts.send(InferRequest(task, {"image": data}), deadline)
         except InvalidRequestError as error:
             if error.server_message is None:
                 raise
@@ -161,6 +164,3 @@ class Operations:
         except TimeoutError:
             deadline.expire()
         return encoded
-
-    def _deadline(self, timeout_s: float | None, model: str | None) -> Deadline:
-        return Deadline(self._timeout_s if timeout_s is None else timeout_s, address=self._address, model=model)
