@@ -48,7 +48,7 @@ lint: $(INSTALLED) ## ruff, ruff format, mypy --strict, import-linter
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports
+	@PYTHONPATH=clients/dashboard .venv/bin/lint-imports
 
 .PHONY: format
 format: $(INSTALLED) ## let ruff format and mend what it can

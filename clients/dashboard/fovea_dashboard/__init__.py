@@ -1,0 +1,1 @@
+"""The dashboard: look at what an endpoint answers, through fovea_client alone."""
