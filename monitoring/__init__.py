@@ -1,1 +1,1 @@
-"""Is it still right: reference profiles, drift statistics, alert rules and dashboards. `python -m monitoring --help`."""
+"""Is it still right: reference profiles, drift statistics, alert rules, dashboards. `python -m monitoring --help`."""
