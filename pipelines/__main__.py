@@ -1,4 +1,4 @@
-"""Front door: `python -m pipelines demo|infer|report`."""
+"""Front door: `python -m pipelines COMMAND`, from the demo to promotion, rollback and retraining."""
 
 import argparse
 import signal
@@ -9,11 +9,15 @@ from types import FrameType
 from fovea_client import FoveaError
 from rich.console import Console
 
-from pipelines.errors import PipelineError
+from pipelines.champion.command import add_commands as add_champion
+from pipelines.commands import Commands
+from pipelines.errors import PipelineError, RefusedError
+from pipelines.judging.command import add_commands as add_judging
+from pipelines.retraining.command import add_commands as add_retraining
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return the exit status: 0 done, 1 a stage failed, 2 wrong call, 130 or 143 stopped."""
+    """Run a command and return 0 done, 1 a stage failed, 2 wrong call, 3 refused, 130 or 143 stopped."""
     options = _parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     # A stop from outside unwinds like Ctrl-C, so that stages and server are ended and not orphaned.
@@ -23,8 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options, console)
     except (PipelineError, FoveaError) as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
+        refused = isinstance(error, RefusedError)
+        console.print(f"{'refused' if refused else 'error'}: {error}", style="red", markup=False)
+        return RefusedError.STATUS if refused else 1
     except KeyboardInterrupt:
         console.print("interrupted; finished stages keep their results")
         return 130
@@ -36,24 +41,25 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m pipelines", formatter_class=formatter)
-    commands = parser.add_subparsers(required=True, metavar="demo|infer|report")
-    demo = commands.add_parser("demo", help="the whole way on this machine", formatter_class=formatter)
-    demo.add_argument("--data", type=Path, help="a CHASE_DB1 or DRIVE folder; without it a synthetic set is drawn")
-    demo.add_argument("--build", type=Path, default=Path("build"), help="where everything is written")
-    demo.add_argument("--trainer", default="demo", help="one of training/conf/trainer")
-    demo.add_argument("--subjects", type=int, default=12, help="people in the synthetic set")
-    demo.set_defaults(run=_demo)
-    served = commands.add_parser("infer", help="held-out pictures through a server", formatter_class=formatter)
+    parser = argparse.ArgumentParser(prog="python -m pipelines")
+    commands = Commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    _add_demo(commands.add("demo", _demo, "the whole way on this machine"))
+    served = commands.add("infer", _infer, "held-out pictures through a server")
     served.add_argument("--url", required=True, help="HOST:PORT of the server's gRPC")
     served.add_argument("--model", type=Path, default=Path("build/training/vessels"), help="a model folder")
     served.add_argument("--out", type=Path, default=Path("build/report"), help="where overlays and figures go")
-    served.set_defaults(run=_infer)
-    report = commands.add_parser("report", help="the page about what was run", formatter_class=formatter)
+    report = commands.add("report", _report, "the page about what was run")
     report.add_argument("--build", type=Path, default=Path("build"))
-    report.set_defaults(run=_report)
+    for add in (add_judging, add_champion, add_retraining):
+        add(commands)
     return parser
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, help="a CHASE_DB1 or DRIVE folder; without it a synthetic set is drawn")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where everything is written")
+    parser.add_argument("--trainer", default="demo", help="one of training/conf/trainer")
+    parser.add_argument("--subjects", type=int, default=12, help="people in the synthetic set")
 
 
 def _demo(options: argparse.Namespace, console: Console) -> None:

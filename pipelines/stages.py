@@ -32,14 +32,15 @@ def run_stage(console: Console, title: str, door: str, words: Sequence[str]) -> 
         raise
     elapsed_s = time.monotonic() - started_s
     if status:
-        raise StageError(f"stage {title} failed: python -m {door} {' '.join(words)} ended with status {status}")
+        said = f"stage {title} failed: python -m {door} {' '.join(words)} ended with status {status}"
+        raise StageError(said, status)
     console.print(f"[dim]{title} took {elapsed_s:.0f} s[/dim]")
     return elapsed_s
 
 
 @contextmanager
-def served(console: Console, repository: Path, folder: Path) -> Iterator[str]:
-    """Serve a release while the block runs; yields the gRPC address.
+def served(console: Console, repository: Path, folder: Path, profile: str = "default") -> Iterator[str]:
+    """Serve a release as `profile` while the block runs; yields the gRPC address.
 
     Raises:
         StageError: the server ended before it was ready.
@@ -50,6 +51,8 @@ def served(console: Console, repository: Path, folder: Path) -> Iterator[str]:
     words = [
         "--repository",
         str(repository),
+        "--profile",
+        profile,
         "--endpoint-file",
         str(endpoint_file),
         "--log",

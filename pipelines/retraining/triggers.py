@@ -1,0 +1,64 @@
+"""Is there a reason to train again? Each trigger looks at its evidence and says yes or no in one sentence."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.champion import current, read_journal
+from pipelines.errors import PipelineError
+from pipelines.retraining.records import digest_of
+
+TRIGGERS = ("drift", "labels", "schedule", "asked")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Whether to train again, and why or why not."""
+
+    wanted: bool
+    said: str
+
+
+def of_drift(report: Path) -> Reason:
+    """What `python -m monitoring drift` found, drift.json.
+
+    Raises:
+        PipelineError: the file is no such report.
+    """
+    try:
+        found: dict[str, Any] = json.loads(report.read_text())
+        alarms = [f"{test['statistic']} ({test['method']})" for test in found["tests"] if test["alarm"]]
+        wanted = bool(found["alarm"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PipelineError(
+            f"{report} is no drift report ({error}); make one with `python -m monitoring drift`"
+        ) from error
+    images = found.get("window_images", "?")
+    if not wanted:
+        return Reason(False, f"no drift in {images} images")
+    return Reason(True, f"drift in {images} images: {', '.join(alarms) or 'no test is named'}")
+
+
+def of_labels(data: Path, last: Path) -> Reason:
+    """Whether the labelled data is other than at the last retraining, whose digest is in the file `last`."""
+    if not data.exists():
+        raise PipelineError(f"there is no labelled data at {data}")
+    digest = digest_of(data)
+    before = last.read_text().strip() if last.exists() else ""
+    if digest == before:
+        return Reason(False, "the labelled data is that of the last retraining")
+    return Reason(True, "the labelled data is new" if not before else "the labelled data has changed")
+
+
+def of_schedule(champion: Path, every: timedelta, now: datetime | None = None) -> Reason:
+    """Whether the champion has been champion for longer than `every`."""
+    if current(champion) is None:
+        return Reason(True, "there is no champion")
+    entries = read_journal(champion.parent)
+    if not entries:
+        return Reason(True, "nobody knows how old the champion is")
+    age = (now or datetime.now(UTC)) - datetime.fromisoformat(entries[-1].at)
+    said = f"the champion is {age.total_seconds() / 86400:.1f} days old, and {every.days} are allowed"
+    return Reason(age > every, said)
