@@ -8,6 +8,9 @@ TASK ?= vessels
 DATA ?=
 PROFILE ?= default
 FORMATS ?= torchscript,onnx
+CHAMPION ?= $(BUILD)/champion/model_repository
+TEST_SET ?= $(BUILD)/frozen/$(TASK)
+TRIGGER ?= asked
 RUN := .venv/bin/python -m
 
 INSTALLED := .venv/.installed
@@ -88,6 +91,39 @@ compare: $(INSTALLED) ## whether the placed release is slower than the release B
 soak: $(INSTALLED) ## ten minutes of steady load: does memory, a queue or latency rise?
 	@$(RUN) loadtests soak --repository "$(BUILD)/model_repository" --profile $(PROFILE) --task $(TASK) \
 		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/soak"
+
+.PHONY: verify
+verify: $(INSTALLED) ## re-hash the placed release and read its artefacts and configurations again
+	@$(RUN) export verify "$(BUILD)/model_repository"
+
+.PHONY: freeze
+freeze: $(INSTALLED) ## make TEST_SET of the trained model's held-out pictures, once
+	@$(RUN) pipelines freeze --model "$(BUILD)/training/$(TASK)" --to "$(TEST_SET)"
+
+.PHONY: evaluate
+evaluate: $(INSTALLED) ## may the placed release replace CHAMPION? judged on TEST_SET as both are served
+	@$(RUN) pipelines judge --challenger "$(BUILD)/model_repository" --champion "$(CHAMPION)" \
+		--test-set "$(TEST_SET)" --model "$(BUILD)/training/$(TASK)" --profile $(PROFILE) --out "$(BUILD)/judge"
+
+.PHONY: gate
+gate: $(INSTALLED) ## serve the placed release and hold it to its objectives
+	@$(RUN) pipelines gate --release "$(BUILD)/model_repository" --task $(TASK) --profile $(PROFILE) \
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/gate"
+
+.PHONY: promote
+promote: $(INSTALLED) ## let the release that `make evaluate` judged be CHAMPION
+	@$(RUN) pipelines promote --challenger "$(BUILD)/model_repository" --champion "$(CHAMPION)" \
+		--verdict "$(BUILD)/judge/verdict.json"
+
+.PHONY: rollback
+rollback: $(INSTALLED) ## let CHAMPION be the release that it was before
+	@$(RUN) pipelines rollback --champion "$(CHAMPION)"
+
+.PHONY: retrain
+retrain: $(INSTALLED) ## train on DATA, judge and promote, if TRIGGER (asked, drift, labels, schedule) has a reason
+	@$(RUN) pipelines retrain --run "$(BUILD)/retraining/$(TASK)" --task $(TASK) --data "$(DATA)" \
+		--test-set "$(TEST_SET)" --champion "$(CHAMPION)" --profile $(PROFILE) --trigger $(TRIGGER) \
+		$(if $(DRIFT_REPORT),--drift-report "$(DRIFT_REPORT)")
 
 .PHONY: lock
 lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)

@@ -16,6 +16,7 @@ def add_commands(commands: Commands) -> None:
     frozen = commands.add("freeze", _freeze, "a test set of a model folder's held-out pictures, sealed")
     frozen.add_argument("--model", type=Path, required=True, help="a model folder of `python -m training`")
     frozen.add_argument("--to", type=Path, required=True, help="the test set, a folder that is not there yet")
+    frozen.add_argument("--slices", type=Path, metavar="FILE", help="own slices, JSON of slice → names of pictures")
     _add_judge(commands.add("judge", _judge, "may the challenger replace the champion? 3 if not"))
     _add_gate(commands.add("gate", _gate, "serve a release and hold it to its objectives; 3 if it misses one"))
 
@@ -44,7 +45,7 @@ def _add_gate(parser: argparse.ArgumentParser) -> None:
 def _freeze(options: argparse.Namespace, console: Console) -> None:
     from pipelines.judging.frozen import freeze  # noqa: PLC0415 - OpenCV takes time that --help need not wait
 
-    made = freeze(options.model, options.to)
+    made = freeze(options.model, options.to, options.slices)
     slices = ", ".join(f"{name} ({len(members)})" for name, members in made.slices.items())
     console.print(f"{len(made.pictures)} pictures frozen in {options.to}; slices: {slices}")
 

@@ -47,13 +47,14 @@ class FrozenSet:
     images: Path
 
 
-def freeze(model: Path, to: Path) -> FrozenSet:
+def freeze(model: Path, to: Path, own_slices: Path | None = None) -> FrozenSet:
     """Make a test set of a model folder's held-out pictures, in a folder that is not there yet, and return it.
 
-    Slices are the classes of a classification, and thirds by brightness, where cameras and exposures differ.
+    Slices are the classes of a classification, thirds by brightness, where cameras and exposures differ, and those of
+    `own_slices`, a JSON file of slice → names of pictures.
 
     Raises:
-        PipelineError: `to` exists, or the model folder has no held-out pictures.
+        PipelineError: `to` exists, the model folder has no held-out pictures, or a slice names none of them.
     """
     if to.exists():
         raise PipelineError(f"{to} exists; a frozen test set is made once, so name another folder with --to")
@@ -64,7 +65,10 @@ def freeze(model: Path, to: Path) -> FrozenSet:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(model / FOLDER, partial / FOLDER, ignore=shutil.ignore_patterns("probability"))
         _write(partial / "task.json", {"task": task.name})
-        _write(partial / SLICES, slices_of(read_held_out(partial, task), task))
+        own = json.loads(own_slices.read_text()) if own_slices else {}
+        pictures = read_held_out(partial, task)
+        _check_slices(own, {picture.name for picture in pictures}, own_slices)
+        _write(partial / SLICES, slices_of(pictures, task) | own)
         _write(partial / SUBJECTS, sorted(card["subjects"].get("held_out", [])))
         write_checksums(partial)
         partial.rename(to)
@@ -91,7 +95,7 @@ def read_frozen(folder: Path) -> FrozenSet:
         raise PipelineError(
             f"{folder} is no frozen test set ({error}); make one with `python -m pipelines freeze`"
         ) from error
-    _check_slices(slices, {picture.name for picture in pictures}, folder)
+    _check_slices(slices, {picture.name for picture in pictures}, folder / SLICES)
     return FrozenSet(task, pictures, slices, subjects, digest, folder / FOLDER / "images")
 
 
@@ -107,10 +111,14 @@ def slices_of(pictures: Sequence[HeldOut], task: TaskSpec) -> dict[str, list[str
     return slices
 
 
-def _check_slices(slices: Any, names: set[str], folder: Path) -> None:
-    right = isinstance(slices, dict) and all(members and set(members) <= names for members in slices.values())
+def _check_slices(slices: Any, names: set[str], file: Path | None) -> None:
+    right = isinstance(slices, dict) and all(_is_slice(members, names) for members in slices.values())
     if not right:
-        raise PipelineError(f"{folder / SLICES} must name pictures of the test set, at least one in each slice")
+        raise PipelineError(f"{file} must give slice → names of pictures of the test set, at least one in each")
+
+
+def _is_slice(members: Any, names: set[str]) -> bool:
+    return isinstance(members, list) and bool(members) and {str(member) for member in members} <= names
 
 
 def _write(path: Path, content: object) -> None:

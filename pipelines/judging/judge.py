@@ -1,4 +1,4 @@
-"""Judge a challenger: cheap conditions first, and all of them, so that one refusal tells everything that is wrong."""
+"""Judge a challenger: every condition is asked, so that one refusal tells all that is wrong; latency comes last."""
 
 import json
 import shutil
@@ -68,8 +68,11 @@ def judge(question: Question, console: Console) -> Verdict:
     if names[0] == names[1]:
         raise PipelineError(f"the challenger is the champion, release {names[0]}; there is nothing to judge")
     question.out.mkdir(parents=True, exist_ok=True)
-    gates = tuple(_gates(question, frozen, champion, challenger, console))
-    verdict = Verdict(frozen.task.name, *names, frozen.digest, gates)
+    gates = list(_gates(question, frozen, champion, challenger, console))
+    # Minutes of load only for what could still be promoted.
+    if champion is not None and all(gate.passed for gate in gates):
+        gates.append(_latency_gate(question, frozen, champion, challenger, console))
+    verdict = Verdict(frozen.task.name, *names, frozen.digest, tuple(gates))
     write_verdict(verdict, question.out)
     console.print(_table(verdict))
     return verdict
@@ -92,7 +95,6 @@ def _gates(
         figures["champion"] = figures_of(champion, question.profile, frozen, question.out / "champion", console)
         yield quality_gate(figures["champion"], served, question.margins.overall)
         yield from slice_gates(figures["champion"], served, frozen.slices, question.margins.a_slice)
-        yield _latency_gate(question, frozen, champion, challenger, console)
     _save(figures, question.out)
 
 
