@@ -1,7 +1,7 @@
 """What is predicted. One TaskSpec a task; decoding, geometry and metrics as pure functions that all stages share."""
 
 from tasks.dubai_aerial import DUBAI_AERIAL
-from tasks.errors import TaskError, UnknownTaskError
+from tasks.errors import Rejection, TaskError, UnknownTaskError
 from tasks.eye_disease import EYE_DISEASE
 from tasks.landcover_ai import LANDCOVER_AI
 from tasks.spec import ClassInfo, FieldOfView, ImageLimits, Kind, TaskSpec
@@ -27,6 +27,7 @@ __all__ = [
     "FieldOfView",
     "ImageLimits",
     "Kind",
+    "Rejection",
     "TaskError",
     "TaskSpec",
     "UnknownTaskError",

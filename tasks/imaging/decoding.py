@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from tasks.errors import ImageError
+from tasks.errors import ImageError, Rejection
 from tasks.spec import ImageLimits
 
 # Every further format is further parsing code that a stranger's bytes reach.
@@ -41,15 +41,17 @@ def decode(data: bytes, limits: ImageLimits | None = None) -> npt.NDArray[np.uin
             raise
         # Pillow's decoders raise whatever the damaged bytes led them to; here it becomes one error.
         except Exception as error:
-            raise ImageError(f"the {image.format} image is damaged or cut off ({error}); send it whole") from error
+            said = f"the {image.format} image is damaged or cut off ({error}); send it whole"
+            raise ImageError(said, Rejection.DAMAGED) from error
 
 
 def _check_bytes(data: bytes, limits: ImageLimits) -> None:
     if not data:
-        raise ImageError(f"the image is empty (0 bytes); send a {_formats()} file")
+        raise ImageError(f"the image is empty (0 bytes); send a {_formats()} file", Rejection.EMPTY)
     if len(data) > limits.max_bytes:
         raise ImageError(
-            f"the image has {len(data):,} bytes, over the limit of {limits.max_bytes:,}; send a smaller file"
+            f"the image has {len(data):,} bytes, over the limit of {limits.max_bytes:,}; send a smaller file",
+            Rejection.TOO_MANY_BYTES,
         )
 
 
@@ -61,9 +63,10 @@ def _open(data: bytes, limits: ImageLimits) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{_too_large(limits)} ({error})") from error
+        raise ImageError(f"{_too_large(limits)} ({error})", Rejection.TOO_LARGE) from error
     except Exception as error:
-        raise ImageError(f"the {len(data):,} bytes sent are not a readable image; send a {_formats()} file") from error
+        said = f"the {len(data):,} bytes sent are not a readable image; send a {_formats()} file"
+        raise ImageError(said, Rejection.NOT_AN_IMAGE) from error
 
 
 def _check_size(image: Image.Image, limits: ImageLimits) -> None:
@@ -71,14 +74,17 @@ def _check_size(image: Image.Image, limits: ImageLimits) -> None:
     if min(width_px, height_px) < limits.min_side_px:
         raise ImageError(
             f"the image has {width_px}×{height_px} pixels and each side needs at least {limits.min_side_px}; "
-            "send a larger picture"
+            "send a larger picture",
+            Rejection.TOO_SMALL,
         )
     if max(width_px, height_px) > limits.max_side_px:
         raise ImageError(
-            f"the image has {width_px}×{height_px} pixels and a side may have {limits.max_side_px:,}; cut it into tiles"
+            f"the image has {width_px}×{height_px} pixels and a side may have {limits.max_side_px:,}; "
+            "cut it into tiles",
+            Rejection.TOO_LARGE,
         )
     if width_px * height_px > limits.max_pixels:
-        raise ImageError(f"{_too_large(limits)}; this one has {width_px}×{height_px}")
+        raise ImageError(f"{_too_large(limits)}; this one has {width_px}×{height_px}", Rejection.TOO_LARGE)
 
 
 def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
@@ -87,7 +93,8 @@ def _to_rgb(image: Image.Image) -> npt.NDArray[np.uint8]:
         grey = (np.asarray(upright) >> 8).astype(np.uint8)
         return np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
     if upright.mode in ("I", "F"):
-        raise ImageError("the image has 32-bit samples, whose range is not defined; send 8-bit or 16-bit samples")
+        said = "the image has 32-bit samples, whose range is not defined; send 8-bit or 16-bit samples"
+        raise ImageError(said, Rejection.UNDEFINED_RANGE)
     if upright.has_transparency_data:
         black = Image.new("RGBA", upright.size, (0, 0, 0, 255))
         upright = Image.alpha_composite(black, upright.convert("RGBA"))

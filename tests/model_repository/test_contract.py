@@ -201,6 +201,7 @@ def test_processing_models_know_their_task(task: TaskSpec) -> None:
     for part in ("preprocess", "postprocess"):
         config = parse(REPOSITORY / f"{task.name}_{part}" / "config.pbtxt")
         assert config.parameters["task"].string_value == task.name
+        assert config.parameters["metrics"].string_value == "on"
         assert config.max_batch_size == 0
 
 

@@ -9,17 +9,25 @@ import time
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from tasks import TaskError, get_task
-from tasks.processing import preprocess
+from tasks import Rejection, TaskError, get_task
+from tasks.processing import NetworkInput, preprocess
+from tasks.statistics import input_statistics
+from tasks.telemetry import INPUT, REJECTED, for_inputs
 
 
 class TritonPythonModel:
     """Triton's interface of a Python model."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read which task this is."""
-        config = json.loads(args["model_config"])
-        self.task = get_task(config["parameters"]["task"]["string_value"])
+        """Read which task this is, and whether its figures are published."""
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.task = get_task(parameters["task"]["string_value"])
+        self.telemetry = for_inputs(self.task, counters if parameters["metrics"]["string_value"] == "on" else None)
+        self.telemetry.start()
+
+    def finalize(self) -> None:
+        """Publish the last figures."""
+        self.telemetry.stop()
 
     def execute(self, requests: list[pb_utils.InferenceRequest]) -> list[pb_utils.InferenceResponse]:
         """Answer each request by itself: a bad picture fails alone."""
@@ -32,9 +40,11 @@ class TritonPythonModel:
             image = pb_utils.get_input_tensor_by_name(request, "image").as_numpy()
             fitted = preprocess(bytes(image[0]), self.task)
         except (TaskError, IndexError, TypeError) as error:
+            self.telemetry.count(REJECTED, reason=getattr(error, "reason", Rejection.MALFORMED))
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
+        self.watch(fitted)
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("pixels", fitted.pixels[np.newaxis]),
@@ -43,3 +53,15 @@ class TritonPythonModel:
                 pb_utils.Tensor("clock_ns", np.array([begun_ns, time.monotonic_ns()], np.int64)),
             ]
         )
+
+    def watch(self, fitted: NetworkInput) -> None:
+        """Publish the figures of the picture, if it is its turn."""
+        if self.telemetry.look():
+            geometry = fitted.geometry
+            figures = input_statistics(fitted.pixels, fitted.field_of_view, geometry.width_px, geometry.height_px)
+            self.telemetry.observe(INPUT, figures)
+
+
+def counters(name: str, description: str) -> pb_utils.MetricFamily:
+    """Return a family of Triton's own counters; /metrics shows them beside the others."""
+    return pb_utils.MetricFamily(name=name, description=description, kind=pb_utils.MetricFamily.COUNTER)

@@ -16,18 +16,27 @@ import triton_python_backend_utils as pb_utils
 from tasks import Kind, TaskError, TaskSpec, get_task
 from tasks.imaging import Geometry
 from tasks.processing import postprocess, postprocess_classes, postprocess_label
+from tasks.statistics import prediction_statistics
+from tasks.telemetry import PREDICTED, PREDICTION, REJECTED, for_predictions
 
-CLOCK = "clock_ns"
+CLOCK, FIELD_OF_VIEW = "clock_ns", "fitted_field_of_view"
 
 
 class TritonPythonModel:
     """Triton's interface of a Python model."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Read which task this is, and which tensors it is given."""
+        """Read which task this is, which tensors it is given, and whether its figures are published."""
         config = json.loads(args["model_config"])
-        self.task = get_task(config["parameters"]["task"]["string_value"])
+        parameters = config["parameters"]
+        self.task = get_task(parameters["task"]["string_value"])
+        self.telemetry = for_predictions(self.task, counters if parameters["metrics"]["string_value"] == "on" else None)
+        self.telemetry.start()
         self.inputs = [tensor["name"] for tensor in config["input"] if tensor["name"] != CLOCK]
+
+    def finalize(self) -> None:
+        """Publish the last figures."""
+        self.telemetry.stop()
 
     def execute(self, requests: list[pb_utils.InferenceRequest]) -> list[pb_utils.InferenceResponse]:
         """Answer each request by itself."""
@@ -40,12 +49,28 @@ class TritonPythonModel:
         try:
             outputs = answer(given, self.task)
         except TaskError as error:
+            self.telemetry.count(REJECTED, reason=error.reason)
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
+        self.watch(given, outputs)
         if (clock := pb_utils.get_input_tensor_by_name(request, CLOCK)) is not None:
             outputs["server_us"] = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
+
+    def watch(self, given: dict[str, npt.NDArray[np.generic]], outputs: dict[str, npt.NDArray[np.generic]]) -> None:
+        """Publish the class of the picture, and the figures of the prediction if it is its turn."""
+        if "label" in outputs:
+            self.telemetry.count(PREDICTED, **{"class": self.task.classes[int(outputs["label"][0])].name})
+        if self.telemetry.look():
+            classes, view = (given[name][0] if name in given else None for name in ("fitted_mask", FIELD_OF_VIEW))
+            figures = prediction_statistics(given["fitted_probability"][0], classes, self.task, view)
+            self.telemetry.observe(PREDICTION, figures)
+
+
+def counters(name: str, description: str) -> pb_utils.MetricFamily:
+    """Return a family of Triton's own counters; /metrics shows them beside the others."""
+    return pb_utils.MetricFamily(name=name, description=description, kind=pb_utils.MetricFamily.COUNTER)
 
 
 def spent_us(clock_ns: npt.NDArray[np.int64], begun_ns: int, ended_ns: int) -> npt.NDArray[np.int64]:
@@ -69,7 +94,7 @@ def answer(given: dict[str, npt.NDArray[np.generic]], task: TaskSpec) -> dict[st
     if task.kind is Kind.CLASSIFICATION:
         found = postprocess_label(probability, task)
         return {"label": np.array([found.label], np.int32), "probability": found.probability}
-    view, geometry = given["fitted_field_of_view"][0], Geometry.from_array(given["geometry"])
+    view, geometry = given[FIELD_OF_VIEW][0], Geometry.from_array(given["geometry"])
     if task.kind is Kind.SEMANTIC_SEGMENTATION:
         segmented = postprocess_classes(given["fitted_mask"][0], probability, view, geometry, task)
     else:
