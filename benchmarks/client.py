@@ -186,7 +186,7 @@ async def measure(address: str, options: argparse.Namespace) -> tuple[list[Laten
     latencies: list[Latency] = []
     for question, rounds in (
         (Question.identity(), options.rounds),
-        (_photograph(options.task), options.task_rounds),
+        (photograph(options.task), options.task_rounds),
     ):
         async with contenders(address, question) as ways:
             latencies += summarise(question.model, await alternate(list(ways.values()), rounds))
@@ -200,7 +200,8 @@ async def measure(address: str, options: argparse.Namespace) -> tuple[list[Laten
     return latencies, throughputs
 
 
-def _photograph(task: str) -> Question:
+def photograph(task: str) -> Question:
+    """Return the question that a drawn photograph of a retina is."""
     buffer = io.BytesIO()
     Image.fromarray(generate_fundus(0, size_px=576).image).save(buffer, "JPEG", quality=90)
     return Question.segmentation(task, buffer.getvalue())
