@@ -18,15 +18,18 @@ from tasks.statistics import INPUT_STATISTICS, prediction_names
 
 INPUT, PREDICTION = "fovea_input_", "fovea_prediction_"
 PREDICTED, REJECTED = "fovea_predicted_total", "fovea_rejected_total"
+REQUEST, SECONDS = "fovea_", "request_seconds"
 
 _SIZES_PX = (64.0, 128.0, 256.0, 512.0, 768.0, 1024.0, 1536.0, 2048.0, 3072.0, 4096.0, 8192.0)
 _SHARPNESS = (-1.0, 0.0, 0.5, 1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0)
 _SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-_BOUNDS = {"width_px": _SIZES_PX, "height_px": _SIZES_PX, "sharpness": _SHARPNESS}
+_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0, 10.0)
+_BOUNDS = {"width_px": _SIZES_PX, "height_px": _SIZES_PX, "sharpness": _SHARPNESS, SECONDS: _SECONDS}
 
 _FLUSH_S = 5.0
 # Looking at a picture takes about half a millisecond: at most so many a second and process are looked at.
 _PICTURES_PER_S = 10.0
+_LONGEST_S = 3600.0  # the steps can be called by themselves, with any times
 
 Key = tuple[str, tuple[tuple[str, str], ...]]  # a counter's name and its labels
 
@@ -119,6 +122,11 @@ class Telemetry:
             self._add(f"{prefix}{name}_sum", {}, max(value, 0.0))
             self._add(f"{prefix}{name}_count", {}, 1.0)
 
+    def took(self, seconds: float) -> None:
+        """Put a request's time in the server into its histogram; one that no clock of this machine gives is dropped."""
+        if 0 <= seconds < _LONGEST_S:
+            self.observe(REQUEST, {SECONDS: seconds})
+
     def flush(self) -> None:
         """Hand on what has grown."""
         with self._flushing:
@@ -158,6 +166,7 @@ def for_predictions(task: TaskSpec, family: Callable[[str, str], Family] | None,
     """Return what a postprocessing model publishes, every counter declared."""
     telemetry = Telemetry(task, family, **timing)
     telemetry.declare_histograms(PREDICTION, prediction_names(task))
+    telemetry.declare_histograms(REQUEST, [SECONDS])
     telemetry.declare(REJECTED, "reason", [Rejection.MALFORMED])
     if task.kind is Kind.CLASSIFICATION:
         telemetry.declare(PREDICTED, "class", [info.name for info in task.classes])
@@ -179,6 +188,8 @@ def _describe(name: str) -> str:
         return "Pictures refused, by reason"
     if name == PREDICTED:
         return "Pictures by the class they were given"
+    if SECONDS in name:
+        return "Time in the server, from the start of preprocessing to the end of postprocessing"
     of, prefix = ("pictures", INPUT) if name.startswith(INPUT) else ("predictions", PREDICTION)
     statistic, _, part = name.removeprefix(prefix).rpartition("_")
     return f"Of {of} that were looked at, {statistic}: {part} of a histogram"

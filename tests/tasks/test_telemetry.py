@@ -192,3 +192,12 @@ def test_every_refusal_has_its_reason(data: bytes, reason: Rejection) -> None:
         decode(data, limits)
     assert caught.value.reason is reason
     assert str(caught.value).count(reason.name) == 0
+
+
+def test_times_that_no_clock_gives_are_dropped() -> None:
+    telemetry, registry = published(for_predictions)
+    for seconds in (0.04, 0.6, -1.0, 1e9):
+        telemetry.took(seconds)
+    telemetry.flush()
+    found = registry.histogram("fovea_request_seconds")
+    assert (found["0.05"], found["0.5"], found["0.7"], found["+Inf"]) == (1, 1, 2, 2)

@@ -55,7 +55,9 @@ class TritonPythonModel:
             )
         self.watch(given, outputs)
         if (clock := pb_utils.get_input_tensor_by_name(request, CLOCK)) is not None:
-            outputs["server_us"] = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
+            spent = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
+            self.telemetry.took(int(spent.sum()) / 1e6)
+            outputs["server_us"] = spent
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
     def watch(self, given: dict[str, npt.NDArray[np.generic]], outputs: dict[str, npt.NDArray[np.generic]]) -> None:
