@@ -1,17 +1,17 @@
 """What do the server's own figures of pictures cost: `python -m benchmarks.metrics --repository <placed release>`.
 
-A server that publishes them, one that does not and a second one that does not are asked by turns; the two that are
-equal show what this machine's noise makes of nothing. Servers are started anew a few times, as where a process lies in
-memory moves its times as well. The last line is the verdict.
+One server serves the task three times, with one network between them: with figures, without, and without again.
+They are asked by turns; the two that are equal show what this machine's noise makes of nothing. The last line is the
+verdict.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -37,13 +37,13 @@ Times = dict[str, npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one server's requests take beyond those of the server without figures, asked in the same rounds.
+    """What requests take beyond the mean of the two without figures, asked in the same rounds.
 
     Attributes:
-        name: of the server.
+        name: of the way.
         p50_ms: of its requests.
-        beyond_ms: median over the rounds of its time minus the other's.
-        share: `beyond_ms` of the other's p50.
+        beyond_ms: median over the rounds of its time minus theirs.
+        share: `beyond_ms` of the p50 without figures.
         interval: where 95 % of resampled rounds put `share`.
     """
 
@@ -55,8 +55,9 @@ class Cost:
 
 
 def cost(name: str, times_us: Times) -> Cost:
-    """Return what `name` costs beside `OFF`."""
-    beyond_us, base_us = times_us[name] - times_us[OFF], float(np.median(times_us[OFF]))
+    """Return what `name` costs; of the second without figures, beside the first alone."""
+    without = times_us[OFF] if name == OFF_AGAIN else (times_us[OFF] + times_us[OFF_AGAIN]) / 2
+    beyond_us, base_us = times_us[name] - without, float(np.median(times_us[OFF]))
     picked = np.random.default_rng(0).integers(0, len(beyond_us), (_RESAMPLES, len(beyond_us)))
     low, high = np.percentile(np.median(beyond_us[picked], axis=1) / base_us, (2.5, 97.5))
     median_us = float(np.median(beyond_us))
@@ -65,52 +66,43 @@ def cost(name: str, times_us: Times) -> Cost:
     )
 
 
-def silenced(release: Path, folder: Path) -> Path:
-    """Return `folder`, now the same release with its figures switched off.
+def add_silent(release: Path, task: str, name: str) -> None:
+    """Add the task once more to a release, as `name`: the same network, and its own steps without figures.
 
     Raises:
-        ServingError: the release publishes none, so there is nothing to compare.
+        ServingError: the steps publish none, so there is nothing to compare.
     """
-    shutil.copytree(release, folder)
-    found = [path for path in folder.glob("*/config.pbtxt") if _PARAMETER in path.read_text()]
-    if not found:
-        raise ServingError(f"no model of {release} publishes figures; place the release again with `python -m export`")
-    for path in found:
-        path.write_text(path.read_text().replace(_PARAMETER, _PARAMETER.replace('"on"', '"off"')))
-    write_checksums(folder)
-    return folder
-
-
-def ask(releases: dict[str, Path], folder: Path, options: argparse.Namespace) -> Times:
-    """Start a server of each release and return microseconds by name, one a round."""
-    picture = photograph(options.task).image or b""
-    with ExitStack() as stack:
-        ways = []
-        for index, (name, release) in enumerate(releases.items()):
-            log = folder / f"triton-{index}.log"
-            server = stack.enter_context(Server(Options(release, profile=options.profile, log=log)))
-            client = stack.enter_context(Client(server.start().grpc, timeout_s=TIMEOUT_S))
-            ways.append(Contender(name, partial(client.segment, picture, task=options.task)))
-        return asyncio.run(alternate(ways, options.rounds))
+    for part in ("", "_preprocess", "_postprocess"):
+        folder = release / f"{name}{part}"
+        shutil.copytree(release / f"{task}{part}", folder)
+        config = folder / "config.pbtxt"
+        text = config.read_text()
+        if part and _PARAMETER not in text:
+            raise ServingError(f"{task}{part} publishes no figures; place the release again with `python -m export`")
+        for each in ("", "_preprocess", "_postprocess"):
+            text = re.sub(rf'(name: )"{task}{each}"$', rf'\1"{name}{each}"', text, flags=re.MULTILINE)
+        config.write_text(text.replace(_PARAMETER, _PARAMETER.replace('"on"', '"off"')))
 
 
 def measure(options: argparse.Namespace, console: Console) -> Times:
-    """Return the times of every start, one after the other."""
-    with tempfile.TemporaryDirectory(prefix="fovea-benchmark-") as name:
-        folder = Path(name)
-        release = assemble(options.repository, options.task, folder / "with")
-        quiet = silenced(release, folder / "without")
-        parts = []
-        for start in range(options.starts):
-            with console.status(f"start {start + 1} of {options.starts}"):
-                parts.append(ask({ON: release, OFF: quiet, OFF_AGAIN: quiet}, folder, options))
-    return {key: np.concatenate([part[key] for part in parts]) for key in (ON, OFF, OFF_AGAIN)}
+    """Serve the three and return microseconds by name, one a round."""
+    picture = photograph(options.task).image or b""
+    names = {ON: options.task, OFF: f"{options.task}_silent", OFF_AGAIN: f"{options.task}_silent_again"}
+    with tempfile.TemporaryDirectory(prefix="fovea-benchmark-") as folder:
+        release = assemble(options.repository, options.task, Path(folder) / "release")
+        for name in (names[OFF], names[OFF_AGAIN]):
+            add_silent(release, options.task, name)
+        write_checksums(release)
+        server = Server(Options(release, profile=options.profile, log=Path(folder) / "triton.log"))
+        with server, console.status("measuring"), Client(server.start().grpc, timeout_s=TIMEOUT_S) as client:
+            ways = [Contender(key, partial(client.segment, picture, task=name)) for key, name in names.items()]
+            return asyncio.run(alternate(ways, options.rounds))
 
 
 def report(times_us: Times, console: Console) -> dict[str, object]:
     """Print the figures and the verdict; return what is saved."""
     rows = [cost(OFF_AGAIN, times_us), cost(ON, times_us)]
-    console.print(f"{len(times_us[OFF])} rounds, {OFF}: p50 {np.median(times_us[OFF]) / 1e3:.1f} ms")
+    console.print(f"{len(times_us[OFF])} rounds; {OFF}: p50 {np.median(times_us[OFF]) / 1e3:.1f} ms")
     for row in rows:
         low, high = row.interval
         console.print(
@@ -132,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--repository", type=Path, default=Path("build/model_repository"), help="a placed release")
     parser.add_argument("--profile", default="default")
     parser.add_argument("--task", default="vessels", help="the segmenting task to ask")
-    parser.add_argument("--rounds", type=int, default=100, help="requests to each server after a start")
+    parser.add_argument("--rounds", type=int, default=300, help="requests to each server after a start")
     parser.add_argument("--starts", type=int, default=3, help="how often the servers are started")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/metrics.json"))
     options = parser.parse_args(arguments)

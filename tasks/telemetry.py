@@ -180,7 +180,7 @@ def bounds(statistic: str) -> tuple[float, ...]:
 
 @cache
 def _labels(limits: tuple[float, ...]) -> tuple[str, ...]:
-    return (*(str(limit) for limit in limits), "+Inf")
+    return (*(f"{limit:g}" for limit in limits), "+Inf")
 
 
 def _describe(name: str) -> str:

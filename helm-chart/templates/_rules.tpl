@@ -20,6 +20,10 @@ by replacing @WORDS@. Arguments: root, file.
   | replace "@ERROR_RATIO@" (toString $rule.errorRatio)
   | replace "@QUEUE_MILLISECONDS@" (toString $rule.queueMilliseconds)
   | replace "@PENDING_REQUESTS@" (toString $rule.pendingRequests)
+  | replace "@LATENCY_SECONDS@" (toString $rule.latencySeconds)
+  | replace "@SLOW_RATIO@" (toString $rule.slowRatio)
+  | replace "@REFERENCE_DAYS@" (toString $rule.referenceDays)
+  | replace "@TASK_COUNT@" (len .root.Values.tasks | toString)
   | replace "@START_MINUTES@" (include "fovea.startMinutes" .root) -}}
 {{- end -}}
 

@@ -81,7 +81,7 @@ def test_what_is_below_zero_counts_and_makes_nothing_fall() -> None:
     telemetry, registry = published()
     telemetry.observe(INPUT, {"sharpness": -2.0})
     telemetry.flush()
-    assert registry.histogram("fovea_input_sharpness")["-1.0"] == 1
+    assert registry.histogram("fovea_input_sharpness")["-1"] == 1
     assert registry.read("fovea_input_sharpness_sum") == 0
 
 
