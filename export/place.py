@@ -23,6 +23,8 @@ _VERSION = "1"
 _MAX_BATCH_SIZE = re.compile(r"^max_batch_size:\s*(\d+)", re.MULTILINE)
 _START_ANEW = "remove what points to it and export every task again"
 _BYTE_CODE = shutil.ignore_patterns("__pycache__")
+# What the endpoint tells of itself; parity and the exporter's tools stay in the file beside it.
+_TOLD = ("run_id", "weights_sha256", "data_digest", "metrics", "trained_by", "formats")
 
 
 def place(task: str, artefacts: Mapping[str, Path], provenance: Mapping[str, Any], to: Path) -> Path:
@@ -51,6 +53,7 @@ def place(task: str, artefacts: Mapping[str, Path], provenance: Mapping[str, Any
             partial.mkdir()
             others = _keep_other_tasks(to.resolve(), task, partial) if to.exists() else {}
             _add(partial, task, artefacts)
+            _tell(partial / task / "config.pbtxt", provenance)
             release = _adopt(partial, releases / _seal(partial, others | {task: provenance})[:16])
             _point(to, release)
     except OSError as error:
@@ -121,6 +124,16 @@ def _add(folder: Path, task: str, artefacts: Mapping[str, Path]) -> None:
     version.mkdir(exist_ok=True)
     for file_name, source in artefacts.items():
         shutil.copy(source, version / file_name)  # a script stays executable
+
+
+def _tell(configuration: Path, made: Mapping[str, Any]) -> None:
+    """Add to the task's own configuration what it was made from: who calls an endpoint sees no file of the release."""
+    told = {name: made[name] for name in _TOLD if name in made}
+    if told:
+        # JSON in ASCII, quoted as JSON quotes a string, is a string of protobuf's text format as well.
+        value = json.dumps(json.dumps(told, sort_keys=True))
+        lines = f'\n# Written by the export.\nparameters {{ key: "provenance" value {{ string_value: {value} }} }}\n'
+        configuration.write_text(configuration.read_text() + lines)
 
 
 def _seal(folder: Path, made: Mapping[str, Any]) -> str:

@@ -93,6 +93,23 @@ def test_an_answer_against_the_contract_is_the_servers_error(
         client.segment(picture)
 
 
+def test_a_task_says_what_it_was_made_from(server, client: Client) -> None:
+    assert client.describe().provenance == {}
+    server.parameters["provenance"] = '{"weights_sha256": "ab", "metrics": {"dice": 0.79}}'
+    with Client(server.address) as another:
+        told = another.describe()
+    assert told.provenance == {"weights_sha256": "ab", "metrics": {"dice": 0.79}}
+    assert told == client.describe()
+    assert hash(told) == hash(client.describe())
+
+
+@pytest.mark.parametrize("provenance", ["{", "[1]", "5"])
+def test_provenance_that_cannot_be_read_is_the_servers_error(server, client: Client, provenance: str) -> None:
+    server.parameters["provenance"] = provenance
+    with pytest.raises(ServerError, match=r"its parameters cannot be read .* correct its config\.pbtxt"):
+        client.describe()
+
+
 def test_infer_returns_the_outputs_that_were_asked_for(client: Client, picture: np.ndarray) -> None:
     inputs = {"image": np.array([cv2.imencode(".png", picture)[1].tobytes()], dtype=object)}
     assert set(client.infer("vessels", inputs)) == {"mask", "probability"}

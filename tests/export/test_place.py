@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
 
 from export.config import load_config
 from export.errors import ExportError, PlaceError
@@ -35,6 +37,16 @@ def test_release_holds_configurations_artefacts_and_provenance(tmp_path: Path, a
     assert set(provenance["files"]) == {
         path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()
     } - {"provenance.json", "SHA256SUMS"}
+
+
+def test_the_endpoint_can_tell_what_it_was_made_from(tmp_path: Path, artefacts: dict[str, Path]) -> None:
+    made = {"weights_sha256": 'ab"c', "metrics": {"dice": 0.79}, "parity": ["much"], "run_id": "Zürich"}
+    release = place("vessels", artefacts, made, tmp_path / "repository")
+    config = model_config_pb2.ModelConfig()
+    text_format.Parse((release / "vessels" / "config.pbtxt").read_text(), config)
+    told = json.loads(config.parameters["provenance"].string_value)
+    assert told == {name: made[name] for name in ("weights_sha256", "metrics", "run_id")}
+    assert config.parameters["task"].string_value == "vessels"
 
 
 def test_same_content_is_the_same_release(tmp_path: Path, artefacts: dict[str, Path]) -> None:

@@ -96,6 +96,8 @@ class ModelConfig:
         parameters: its string parameters.
         outputs, inputs: names of its tensors.
         steps: where it is an ensemble, the models it is made of.
+        backend: what runs it, such as "onnxruntime"; "" for an ensemble.
+        model_file: the file that the backend loads, "" where that is the backend's own choice.
     """
 
     name: str
@@ -103,6 +105,8 @@ class ModelConfig:
     outputs: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     steps: tuple[str, ...] = ()
+    backend: str = ""
+    model_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the server says of a task: the client carries no list of tasks, names, colours and limits are the server's."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fovea_client.errors import InvalidRequestError, ServerError
@@ -32,6 +33,8 @@ class TaskInfo:
         max_side_px: the longest side that it takes.
         max_pixels: the most pixels that it takes.
         size_px: side of the square that a picture is fitted to for the network.
+        provenance: what the release says that the task was made from: `weights_sha256`, `data_digest`, `metrics` and
+            more; empty where it does not say. Two descriptions that differ in nothing else are equal.
     """
 
     name: str
@@ -41,6 +44,7 @@ class TaskInfo:
     max_side_px: int | None = None
     max_pixels: int | None = None
     size_px: int | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def require(self, *, classifies: bool) -> None:
         """Raise InvalidRequestError where the task answers with something else; a server that does not say may try."""
@@ -67,7 +71,8 @@ def task_info(config: ModelConfig) -> TaskInfo:
     try:
         classes = tuple(_class_info(i, entry) for i, entry in enumerate(json.loads(parameters["classes"])))
         numbers = [None if name not in parameters else int(parameters[name]) for name in _NUMBERS]
-        return TaskInfo(config.name, classes, numbers[0], parameters.get("kind"), *numbers[1:])
+        provenance = dict(json.loads(parameters.get("provenance", "{}")))
+        return TaskInfo(config.name, classes, numbers[0], parameters.get("kind"), *numbers[1:], provenance=provenance)
     except (ValueError, TypeError, KeyError) as error:
         message = f"model {config.name!r}: its parameters cannot be read ({error!r}); correct its config.pbtxt"
         raise ServerError(message, model=config.name) from error

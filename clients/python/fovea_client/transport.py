@@ -238,7 +238,7 @@ def _config(reply: Any, _: str | None) -> ModelConfig:
     parameters = {key: value.string_value for key, value in config.parameters.items()}
     outputs, inputs = (tuple(tensor.name for tensor in tensors) for tensors in (config.output, config.input))
     steps = tuple(step.model_name for step in config.ensemble_scheduling.step)
-    return ModelConfig(config.name, parameters, outputs, inputs, steps)
+    return ModelConfig(config.name, parameters, outputs, inputs, steps, config.backend, config.default_model_filename)
 
 
 def _statistics(reply: Any, _: str | None) -> list[ModelStatistics]:
