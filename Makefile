@@ -125,6 +125,12 @@ retrain: $(INSTALLED) ## train on DATA, judge and promote, if TRIGGER (asked, dr
 		--test-set "$(TEST_SET)" --champion "$(CHAMPION)" --profile $(PROFILE) --trigger $(TRIGGER) \
 		$(if $(DRIFT_REPORT),--drift-report "$(DRIFT_REPORT)")
 
+.PHONY: dashboard
+dashboard: $(INSTALLED) ## a page over the server that `make serve` runs: overlays, latency, worst cases, health, drift
+	@.venv/bin/streamlit run clients/dashboard/app.py -- --url 127.0.0.1:8001 \
+		$(if $(DATA),--samples "$(DATA)") $(if $(wildcard $(BUILD)/evaluation),--gallery "$(BUILD)/evaluation") \
+		--drift "$(BUILD)/drift"
+
 .PHONY: lock
 lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml clients/python/pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -70,9 +70,9 @@ def task_info(config: ModelConfig) -> TaskInfo:
         )
     try:
         classes = tuple(_class_info(i, entry) for i, entry in enumerate(json.loads(parameters["classes"])))
-        numbers = [None if name not in parameters else int(parameters[name]) for name in _NUMBERS]
+        numbers = {name: None if name not in parameters else int(parameters[name]) for name in _NUMBERS}
         provenance = dict(json.loads(parameters.get("provenance", "{}")))
-        return TaskInfo(config.name, classes, numbers[0], parameters.get("kind"), *numbers[1:], provenance=provenance)
+        return TaskInfo(config.name, classes, **numbers, kind=parameters.get("kind"), provenance=provenance)
     except (ValueError, TypeError, KeyError) as error:
         message = f"model {config.name!r}: its parameters cannot be read ({error!r}); correct its config.pbtxt"
         raise ServerError(message, model=config.name) from error
