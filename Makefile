@@ -12,6 +12,7 @@ CHAMPION ?= $(BUILD)/champion/model_repository
 TEST_SET ?= $(BUILD)/frozen/$(TASK)
 TRIGGER ?= asked
 RUN := .venv/bin/python -m
+REPORT = $(if $(JUNIT),--junitxml="$(JUNIT)")
 
 INSTALLED := .venv/.installed
 $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/install
@@ -20,8 +21,8 @@ $(INSTALLED): pyproject.toml clients/python/pyproject.toml constraints.txt .ci/i
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-13s %s\n", $$1, $$2}'
-	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  BEFORE=<release>  PYTHON=<interpreter>"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-20s %s\n", $$1, $$2}'
+	@echo "  options: TASK=<task>  DATA=<folder>  BUILD=<folder>  FORMATS=torchscript,onnx,…  PROFILE=default|cpu|torchscript  BEFORE=<release>  JUNIT=<file>  PYTHON=<interpreter>"
 
 .PHONY: install
 install: $(INSTALLED) ## install everything into .venv, pinned and hashed
@@ -36,7 +37,15 @@ test: $(INSTALLED) ## every test, in two processes
 
 .PHONY: test-fast
 test-fast: $(INSTALLED) ## the tests that neither train nor start a server
-	@.venv/bin/pytest -m "not slow"
+	@.venv/bin/pytest -m "not slow" $(REPORT)
+
+.PHONY: test-contracts
+test-contracts: $(INSTALLED) ## what the hand-written model repository, the tasks and the exports promise each other
+	@.venv/bin/pytest tests/model_repository $(REPORT)
+
+.PHONY: test-jenkins
+test-jenkins: $(INSTALLED) ## run the Jenkinsfile in an executor of its own (needs Java 17 and Maven)
+	@.venv/bin/pytest tests/jenkins $(REPORT)
 
 .PHONY: cluster-build
 cluster-build: ## build the Kubernetes of test-cluster, once (root, Go; 15 minutes on two cores)
@@ -58,9 +67,14 @@ format: $(INSTALLED) ## let ruff format and mend what it can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+DRAWN := $(BUILD)/data/synthetic$(if $(filter-out vessels,$(TASK)),_$(TASK))
+$(DRAWN): | $(INSTALLED)
+	@$(RUN) training synthesise --task $(TASK) --root "$@"
+
 .PHONY: train
-train: $(INSTALLED) ## train and judge TASK on DATA, as long as the task says
-	@$(RUN) training task=$(TASK) data.root="'$(or $(DATA),$(BUILD)/data/synthetic)'" out="'$(BUILD)/training/$(TASK)'"
+train: $(INSTALLED) $(if $(DATA),,| $(DRAWN)) ## train and judge TASK on DATA, as long as the task or TRAINER=smoke|demo|full says
+	@$(RUN) training task=$(TASK) data.root="'$(or $(DATA),$(DRAWN))'" out="'$(BUILD)/training/$(TASK)'" \
+		$(if $(TRAINER),trainer=$(TRAINER))
 
 .PHONY: export
 export: $(INSTALLED) ## export the trained model behind the parity gate and place the release, as FORMATS
@@ -143,11 +157,11 @@ clean: ## remove what was built; the environment stays
 
 .PHONY: chart-lint
 chart-lint: $(INSTALLED) ## lint the Helm chart and hold it to its schema, documents and golden renders (needs helm)
-	@.venv/bin/pytest -q tests/helm-chart -m "not slow"
+	@.venv/bin/pytest -q tests/helm-chart -m "not slow" $(REPORT)
 
 .PHONY: test-chart
 test-chart: $(INSTALLED) ## every test of the Helm chart that needs no cluster; skips what has no program here
-	@.venv/bin/pytest tests/helm-chart
+	@.venv/bin/pytest tests/helm-chart $(REPORT)
 
 .PHONY: chart-docs
 chart-docs: $(INSTALLED) ## make the chart's README from its values
@@ -156,3 +170,34 @@ chart-docs: $(INSTALLED) ## make the chart's README from its values
 .PHONY: chart-golden
 chart-golden: $(INSTALLED) ## render the golden files anew; look at the difference before you commit it
 	@.venv/bin/python tests/support/render_golden.py
+
+REGISTRY ?= localhost
+TAG ?= dev
+
+.PHONY: images
+images: ## build the images of server, release and load test for REGISTRY as TAG, in archives too (needs buildah or docker)
+	@docker/images build "$(BUILD)" "$(REGISTRY)" "$(TAG)" "$(PROFILE)"
+
+.PHONY: scan-images
+scan-images: ## look for known holes in what `make images` built, with SCANNER=trivy|grype or whichever is there
+	@docker/images scan "$(BUILD)" "$(SCANNER)"
+
+.PHONY: push-images
+push-images: ## push them; $(BUILD)/images/values.yaml then has their digests for the chart
+	@docker/images push "$(BUILD)" "$(REGISTRY)" "$(TAG)"
+
+RELEASE ?= fovea
+IN_ENVIRONMENT = "$(RELEASE)" --namespace "fovea-$(or $(filter staging production,$(ENVIRONMENT)),$(error say where: ENVIRONMENT=staging or ENVIRONMENT=production))"
+
+.PHONY: deploy
+deploy: ## install or upgrade RELEASE in ENVIRONMENT=staging|production with VALUES; goes back by itself if it does not come up
+	@helm upgrade --install $(IN_ENVIRONMENT) helm-chart --create-namespace --rollback-on-failure --wait --timeout 40m \
+		$(foreach file,$(VALUES),--values "$(file)")
+
+.PHONY: check-deployment
+check-deployment: ## load-test RELEASE in ENVIRONMENT from within its cluster, as its values say
+	@helm test $(IN_ENVIRONMENT) --logs --timeout 20m
+
+.PHONY: rollback-deployment
+rollback-deployment: ## put RELEASE in ENVIRONMENT back to the revision before
+	@helm rollback $(IN_ENVIRONMENT) --wait --timeout 40m

@@ -1,0 +1,32 @@
+package pipeline
+
+import static org.junit.Assume.assumeTrue
+
+import org.junit.Test
+
+/** A small change, really taken through every stage up to the load-test gate: trained, exported, verified and served. */
+class RealTest {
+    private static final List TARGETS = ['install', 'lint', 'test-fast', 'test-contracts', 'chart-lint', 'train', 'export',
+                                         'verify', 'gate', 'clean']
+
+    @Test
+    void aSmallChangeGetsThroughTheGate() {
+        assumeTrue('runs with -Dreal=<folder for its workspaces>', System.getProperty('real') != null)
+        def missing = TARGETS.findAll { !MakefileTest.has(it) }
+        assumeTrue("the Makefile has no ${missing.join(', ')} yet" as String, missing.empty)
+        def build = Build.run(Given.JENKINSFILE, new Setting(branch: 'feature', changes: ['README.md'],
+            params: [DATA: System.getProperty('data')], credentials: Given.CREDENTIALS, shell: terminal()))
+        new File(System.getProperty('real'), 'console.log').text = build.console.lines.join('\n')
+        assert build.targets == TARGETS
+        assert build.result == 'SUCCESS': build.console.lines.takeRight(30).join('\n')
+        assert build.archived.any { it.endsWith('junit.xml') }
+        assert build.archived.any { it.startsWith('build/model_repository/') && it.endsWith('SHA256SUMS') }
+    }
+
+    /** Unit and contract tests run a few of their kind: the rest of them is what runs this test. */
+    private static Terminal terminal() {
+        new Terminal(checkout: Given.ROOT, scratch: new File(System.getProperty('real')), environment: System.getProperty('venv'),
+            env: [PYTEST_ADDOPTS: '-k "test_metrics or test_contract and not exported or test_lints_strictly" -m "not slow"',
+                  CUDA_VISIBLE_DEVICES: ''])
+    }
+}
