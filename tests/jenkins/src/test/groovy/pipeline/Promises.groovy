@@ -39,6 +39,8 @@ class Promises {
             assert build.commands.find { it.startsWith('make train') }.endsWith('TRAINER=full')
             assert environments(build) == [STAGING, STAGING]
             assert !('promote' in build.targets)
+            def branch = night([:], [branch: 'feature'], pipeline)
+            assert branch.targets - CHECKS == CANDIDATE - ['evaluate']
         },
         'only main is released, and only as far as TARGET says': { Call pipeline ->
             assert production([:], [branch: 'feature'], pipeline).targets - CHECKS == CANDIDATE
