@@ -1,4 +1,4 @@
-"""Front door: `python -m monitoring rules …`. See `--help` of each."""
+"""Front door: `python -m monitoring reference|drift|rules …`. See `--help` of each."""
 
 import argparse
 import sys
@@ -10,6 +10,8 @@ from monitoring.errors import MonitoringError
 
 # Word → module with HELP, `add_arguments(parser)` and `run(options) -> int`.
 COMMANDS = {
+    "reference": "monitoring.reference",
+    "drift": "monitoring.drift",
     "rules": "monitoring.rules",
 }
 NOTHING_KNOWN = 2
