@@ -125,7 +125,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="default")
     parser.add_argument("--task", default="vessels", help="the segmenting task to ask")
     parser.add_argument("--rounds", type=int, default=300, help="requests to each server after a start")
-    parser.add_argument("--starts", type=int, default=3, help="how often the servers are started")
     parser.add_argument("--out", type=Path, default=Path("build/benchmarks/metrics.json"))
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)

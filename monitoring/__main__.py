@@ -13,6 +13,7 @@ COMMANDS = {
     "reference": "monitoring.reference",
     "drift": "monitoring.drift",
     "rules": "monitoring.rules",
+    "dashboards": "monitoring.dashboards",
 }
 NOTHING_KNOWN = 2
 

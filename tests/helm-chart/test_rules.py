@@ -78,7 +78,7 @@ def busy(queue_ms: float, failed_share: float) -> list[dict[str, str]]:
             series("nv_inference_request_failure", pod, per_minute, model="vessels", reason="CANCELED"),
             series("nv_inference_queue_duration_us", pod, 0, model="vessels"),
             series("nv_inference_queue_duration_us", pod, good * queue_ms * 1000, model="vessels_network"),
-            series("nv_inference_pending_request_count", pod, 0, model="vessels"),
+            *(series("nv_inference_pending_request_count", pod, 0, model=task) for task in ("vessels", "eye_disease")),
         ]
     return result
 
