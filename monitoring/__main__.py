@@ -14,6 +14,7 @@ COMMANDS = {
     "drift": "monitoring.drift",
     "rules": "monitoring.rules",
     "dashboards": "monitoring.dashboards",
+    "samples": "monitoring.samples",
 }
 NOTHING_KNOWN = 2
 

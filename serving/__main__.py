@@ -87,6 +87,7 @@ def _options(parsed: argparse.Namespace) -> Options:
         exit_timeout_s=parsed.exit_timeout_s,
         log=parsed.log,
         instances=parsed.instances,
+        samples=parsed.samples,
     )
 
 
@@ -101,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--instances", type=_at_least_one, help="of every network, instead of the profile's own number")
     for name in ("grpc", "http", "metrics"):
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 picks a free port")
+    parser.add_argument(
+        "--samples", type=Path, help="keep uncertain pictures here, as `monitoring samples enable` allowed"
+    )
     parser.add_argument("--endpoint-file", type=Path, help="written (JSON) when ready, removed at the end")
     parser.add_argument("--start-timeout-s", type=float, default=120.0, help="how long loading may take")
     parser.add_argument("--exit-timeout-s", type=int, default=10, help="how long requests under way may take at a stop")

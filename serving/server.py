@@ -22,6 +22,7 @@ from serving.repository import check_repository
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.1
+_SAMPLES = "FOVEA_SAMPLES"  # what the models of a release read
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Options:
         exit_timeout_s: how long requests under way may take to finish after a stop was asked for.
         log: where Triton's own log goes.
         instances: of every network; None leaves what the profile says.
+        samples: where pictures are kept for labelling, as its policy allows; None keeps none.
     """
 
     repository: Path
@@ -47,6 +49,7 @@ class Options:
     exit_timeout_s: int = 10
     log: Path = Path("build/serving/triton.log")
     instances: int | None = None
+    samples: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ class Server:
         with self.options.log.open("wb") as log:
             return subprocess.Popen(
                 [str(binary), *_flags(self.options, repository, backends, ports)],
-                env=runtime.environment(),
+                env=_environment(self.options),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -199,6 +202,12 @@ class Server:
         except ProcessLookupError:
             pass
         process.wait()
+
+
+def _environment(options: Options) -> dict[str, str]:
+    """Return Triton's variables; a folder of samples in ours is not an order to keep any."""
+    found = {name: value for name, value in runtime.environment().items() if name != _SAMPLES}
+    return found | ({_SAMPLES: str(options.samples.resolve())} if options.samples else {})
 
 
 def _flags(options: Options, repository: Path, backends: Path, ports: list[int]) -> list[str]:

@@ -89,7 +89,11 @@ def prometheus(server: Launched, elsewhere: str, tmp_path_factory: pytest.TempPa
     assert main(["rules", "--tasks", *TASKS, "--out", str(folder / "rules.yaml")]) == 0
     jobs = {"fovea": server.endpoint["metrics"], "elsewhere": elsewhere}
     scrapes = [{"job_name": name, "static_configs": [{"targets": [target]}]} for name, target in jobs.items()]
-    document = {"global": {"scrape_interval": "1s"}, "rule_files": ["rules.yaml"], "scrape_configs": scrapes}
+    document = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": ["rules.yaml"],
+        "scrape_configs": scrapes,
+    }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(document))
     words = (f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data")
     with (folder / "log").open("w") as log:
@@ -137,6 +141,11 @@ def watched(prometheus: str, server: Launched, release: Release) -> str:
     return prometheus
 
 
+def alert_states(address: str) -> dict[str, str]:
+    alerts = json.loads(get(address, "/api/v1/alerts"))["data"]["alerts"]
+    return {alert["labels"]["alertname"]: alert["state"] for alert in alerts}
+
+
 def ask_prometheus(address: str, expression: str) -> list[float]:
     text = expression.replace("$__rate_interval", WINDOW).replace("$namespace", "")
     for name in ("$pods", "$task", "$deployments"):
@@ -171,8 +180,9 @@ def test_rules_record(watched: str, rule: str) -> None:
 
 
 def test_the_planted_drift_alerts_and_nothing_says_the_server_is_down(watched: str) -> None:
-    alerts = json.loads(get(watched, "/api/v1/alerts"))["data"]["alerts"]
-    states = {alert["labels"]["alertname"]: alert["state"] for alert in alerts}
-    assert states.get("FoveaDrift") == "firing", states
+    deadline_s = time.monotonic() + 30
+    while (states := alert_states(watched)).get("FoveaDrift") != "firing":
+        assert time.monotonic() < deadline_s, states
+        time.sleep(0.5)
     assert "FoveaDown" not in states
     assert "FoveaModelNotReady" not in states

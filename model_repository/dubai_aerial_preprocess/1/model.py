@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from tasks import Rejection, TaskError, get_task
 from tasks.processing import NetworkInput, preprocess
+from tasks.samples import Samples
 from tasks.statistics import input_statistics
 from tasks.telemetry import INPUT, REJECTED, for_inputs
 
@@ -24,6 +27,9 @@ class TritonPythonModel:
         self.task = get_task(parameters["task"]["string_value"])
         self.telemetry = for_inputs(self.task, counters if parameters["metrics"]["string_value"] == "on" else None)
         self.telemetry.start()
+        # Asked for by whoever starts the server, never by the release: pictures may be personal data.
+        folder = os.environ.get("FOVEA_SAMPLES")
+        self.samples = Samples(Path(folder)) if folder else None
 
     def finalize(self) -> None:
         """Publish the last figures."""
@@ -38,13 +44,15 @@ class TritonPythonModel:
         begun_ns = time.monotonic_ns()
         try:
             image = pb_utils.get_input_tensor_by_name(request, "image").as_numpy()
-            fitted = preprocess(bytes(image[0]), self.task)
+            encoded = bytes(image[0])
+            fitted = preprocess(encoded, self.task)
         except (TaskError, IndexError, TypeError) as error:
             self.telemetry.count(REJECTED, reason=getattr(error, "reason", Rejection.MALFORMED))
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
         self.watch(fitted)
+        self.offer(encoded, begun_ns)
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("pixels", fitted.pixels[np.newaxis]),
@@ -60,6 +68,14 @@ class TritonPythonModel:
             geometry = fitted.geometry
             figures = input_statistics(fitted.pixels, fitted.field_of_view, geometry.width_px, geometry.height_px)
             self.telemetry.observe(INPUT, figures)
+
+    def offer(self, encoded: bytes, begun_ns: int) -> None:
+        """Hold the picture until postprocessing knows how sure the network was, where samples are kept."""
+        try:
+            if self.samples:
+                self.samples.offer(encoded, f"{self.task.name}-{begun_ns}")
+        except OSError as error:
+            pb_utils.Logger.log_warn(f"a sample was not kept: {error}")
 
 
 def counters(name: str, description: str) -> pb_utils.MetricFamily:

@@ -7,7 +7,9 @@ What the task's kind means for tensors stands in the config beside this folder; 
 from __future__ import annotations
 
 import json
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,7 @@ import triton_python_backend_utils as pb_utils
 from tasks import Kind, TaskError, TaskSpec, get_task
 from tasks.imaging import Geometry
 from tasks.processing import postprocess, postprocess_classes, postprocess_label
+from tasks.samples import Samples
 from tasks.statistics import prediction_statistics
 from tasks.telemetry import PREDICTED, PREDICTION, REJECTED, for_predictions
 
@@ -32,6 +35,8 @@ class TritonPythonModel:
         self.task = get_task(parameters["task"]["string_value"])
         self.telemetry = for_predictions(self.task, counters if parameters["metrics"]["string_value"] == "on" else None)
         self.telemetry.start()
+        folder = os.environ.get("FOVEA_SAMPLES")
+        self.samples = Samples(Path(folder)) if folder else None
         self.inputs = [tensor["name"] for tensor in config["input"] if tensor["name"] != CLOCK]
 
     def finalize(self) -> None:
@@ -57,6 +62,7 @@ class TritonPythonModel:
         if (clock := pb_utils.get_input_tensor_by_name(request, CLOCK)) is not None:
             spent = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
             self.telemetry.took(int(spent.sum()) / 1e6)
+            self.judge(int(clock.as_numpy()[0]), given, outputs)
             outputs["server_us"] = spent
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
@@ -65,9 +71,27 @@ class TritonPythonModel:
         if "label" in outputs:
             self.telemetry.count(PREDICTED, **{"class": self.task.classes[int(outputs["label"][0])].name})
         if self.telemetry.look():
-            classes, view = (given[name][0] if name in given else None for name in ("fitted_mask", FIELD_OF_VIEW))
-            figures = prediction_statistics(given["fitted_probability"][0], classes, self.task, view)
-            self.telemetry.observe(PREDICTION, figures)
+            self.telemetry.observe(PREDICTION, self.figures(given))
+
+    def figures(self, given: dict[str, npt.NDArray[np.generic]]) -> dict[str, float]:
+        """Return the statistics of a prediction as the network gave it."""
+        classes, view = (given[name][0] if name in given else None for name in ("fitted_mask", FIELD_OF_VIEW))
+        return prediction_statistics(given["fitted_probability"][0], classes, self.task, view)
+
+    def judge(
+        self,
+        begun_ns: int,
+        given: dict[str, npt.NDArray[np.generic]],
+        outputs: dict[str, npt.NDArray[np.generic]],
+    ) -> None:
+        """Keep the picture whose preprocessing began then, if it is held and among the most uncertain."""
+        key = f"{self.task.name}-{begun_ns}"
+        try:
+            if self.samples and self.samples.holds(key):
+                label = self.task.classes[int(outputs["label"][0])].name if "label" in outputs else None
+                self.samples.judge(key, self.task.name, self.figures(given), outputs.get("mask"), label)
+        except OSError as error:
+            pb_utils.Logger.log_warn(f"a sample was not kept: {error}")
 
 
 def counters(name: str, description: str) -> pb_utils.MetricFamily:

@@ -1,0 +1,258 @@
+"""Pictures kept for labelling: a bounded folder of those that the network was least sure of. Never unless asked for.
+
+    policy.json        what may be kept; without it nothing is
+    pending/<key>      a picture between the steps of its request
+    kept/<id>/         image, mask.png of a segmentation, sample.json: whole or not there
+
+Pictures may be personal data: the folder is its owner's alone, and what is kept goes by age, by number and by name.
+"""
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from tasks.errors import TaskError
+
+_ID = re.compile(r"[0-9a-f]{16}")
+_PENDING_S, _MOST_PENDING = 120.0, 16
+
+
+class SamplesError(TaskError):
+    """A folder of samples that cannot be used, or a sample that is not there."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What may be kept.
+
+    Attributes:
+        candidates_per_hour: pictures that are considered, whatever the load.
+        max_images: kept at once; a more uncertain one takes the place of the least uncertain.
+        max_mb: of all that is kept, in 10^6 bytes.
+        days: after which a picture goes.
+    """
+
+    candidates_per_hour: float = 60.0
+    max_images: int = 200
+    max_mb: float = 500.0
+    days: float = 30.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that was kept.
+
+    Attributes:
+        id: 16 hexadecimal digits, drawn; says nothing of the picture or its sender.
+        task: that was asked.
+        kept_s: when, seconds since 1970.
+        uncertainty: 0 sure to 1 a guess: the prediction's entropy.
+        statistics: `tasks.statistics.prediction_statistics`.
+        label: class name of a classification.
+        bytes: on disk.
+    """
+
+    id: str
+    task: str
+    kept_s: float
+    uncertainty: float
+    statistics: dict[str, float]
+    label: str | None
+    bytes: int
+
+    @property
+    def kept(self) -> str:
+        """Return when, as ISO time."""
+        return datetime.fromtimestamp(self.kept_s, UTC).isoformat(timespec="seconds")
+
+
+class Samples:
+    """The folder, as the steps of a request and `python -m monitoring samples` use it.
+
+    Raises:
+        SamplesError: there is no readable policy in the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept, self._pending = folder / "kept", folder / "pending"
+        try:
+            self.policy = Policy(**json.loads((folder / "policy.json").read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            said = f"{folder} keeps no samples ({error}); allow it with `python -m monitoring samples enable {folder}`"
+            raise SamplesError(said) from error
+        self._pause_s, self._next_s = 3600 / self.policy.candidates_per_hour, 0.0
+
+    def offer(self, data: bytes, key: str) -> bool:
+        """Hold an encoded picture until `judge`, if it is time for a candidate; return whether it is held.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        now_s = time.monotonic()
+        if now_s < self._next_s or not self._turn():
+            return False
+        self._next_s = now_s + self._pause_s
+        if self._drop_pending() >= _MOST_PENDING:
+            return False
+        partial = self._pending / f".{key}"
+        _write(partial, data)
+        partial.rename(self._pending / key)
+        return True
+
+    def judge(
+        self,
+        key: str,
+        task: str,
+        statistics: dict[str, float],
+        mask: npt.NDArray[np.uint8] | None = None,
+        label: str | None = None,
+    ) -> Sample | None:
+        """Keep the picture that is held under the key with what was predicted, if it is among the most uncertain.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        held, name = self._pending / key, secrets.token_hex(8)
+        partial = self._kept / f".{name}"
+        partial.mkdir(mode=0o700)
+        try:
+            held.rename(partial / "image")
+            if mask is not None:
+                _write(partial / "mask.png", cv2.imencode(".png", mask)[1].tobytes())
+            size = sum(path.stat().st_size for path in partial.iterdir())
+            sample = Sample(name, task, time.time(), statistics["entropy"], statistics, label, size)
+            _write(partial / "sample.json", json.dumps(asdict(sample), indent=2).encode())
+            partial.rename(self._kept / name)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return None if name in self.prune() else sample
+
+    def holds(self, key: str) -> bool:
+        """Return whether a picture is held under the key."""
+        return (self._pending / key).exists()
+
+    def all(self) -> list[Sample]:
+        """Return what is kept, the most uncertain first."""
+        found = [_read(path) for path in self._kept.glob("*/sample.json")]
+        return sorted((sample for sample in found if sample), key=lambda sample: -sample.uncertainty)
+
+    def delete(self, name: str) -> None:
+        """Remove one sample.
+
+        Raises:
+            SamplesError: there is none of that name.
+        """
+        if not _ID.fullmatch(name) or not (self._kept / name).is_dir():
+            raise SamplesError(f"{self.folder} has no sample {name!r}; `python -m monitoring samples list` names them")
+        with self._alone():
+            self._remove(name)
+
+    def prune(self) -> list[str]:
+        """Remove what is too old, then the least uncertain beyond the limits; return their names."""
+        with self._alone():
+            samples, oldest_s = self.all(), time.time() - self.policy.days * 86_400
+            gone = [sample.id for sample in samples if sample.kept_s < oldest_s]
+            total = 0
+            for index, sample in enumerate(each for each in samples if each.kept_s >= oldest_s):
+                total += sample.bytes
+                if index >= self.policy.max_images or total > self.policy.max_mb * 1e6:
+                    gone.append(sample.id)
+            for name in gone:
+                self._remove(name)
+            self._sweep()
+        self._drop_pending()
+        return gone
+
+    def _remove(self, name: str) -> None:
+        """Rename it first: a removal that is cut short leaves no half of a picture that is listed."""
+        gone = self._kept / f".{name}"
+        (self._kept / name).rename(gone)
+        shutil.rmtree(gone)
+
+    def _turn(self) -> bool:
+        """Return whether no process had a candidate lately; steps have several processes."""
+        descriptor = os.open(self.folder / ".turn", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            last = os.read(descriptor, 32)
+            now_s = time.time()
+            if last and 0 <= now_s - float(last) < self._pause_s:
+                return False
+            os.pwrite(descriptor, f"{now_s:<20.3f}".encode(), 0)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _drop_pending(self) -> int:
+        """Remove pictures whose request ended otherwise, and return how many are still held."""
+        oldest_s, left = time.time() - _PENDING_S, 0
+        for path in self._pending.iterdir():
+            if path.stat().st_mtime < oldest_s:
+                path.unlink(missing_ok=True)
+            else:
+                left += 1
+        return left
+
+    def _sweep(self) -> None:
+        """Remove what a process that was killed left unfinished."""
+        for path in self._kept.glob(".*/"):
+            if path.stat().st_mtime < time.time() - _PENDING_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        handle = os.open(self._kept, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def enable(folder: Path, policy: Policy) -> Samples:
+    """Make the folder, open to its owner alone, and write what may be kept; return it.
+
+    Raises:
+        SamplesError: it cannot be written, or others may read it.
+    """
+    try:
+        for path in (folder, folder / "kept", folder / "pending"):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)
+        partial = folder / ".policy.json"
+        _write(partial, json.dumps(asdict(policy), indent=2).encode())
+        partial.rename(folder / "policy.json")
+    except OSError as error:
+        raise SamplesError(f"{folder} cannot keep samples ({error}); name another folder") from error
+    return Samples(folder)
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _read(path: Path) -> Sample | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        return Sample(**found)
+    except (OSError, ValueError, TypeError):
+        return None  # deleted meanwhile, or not ours

@@ -1,0 +1,130 @@
+"""Samples for labelling: none unless allowed, the least sure first, bounded, and gone when they should be."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tasks.samples import Policy, Samples, SamplesError, enable
+
+MASK = np.eye(64, dtype=np.uint8)
+OFTEN = 3_600_000.0  # candidates an hour: one a millisecond
+
+
+def store(folder: Path, **policy: float) -> Samples:
+    return enable(folder / "samples", Policy(**({"candidates_per_hour": OFTEN} | policy)))  # type: ignore[arg-type]
+
+
+def keep(samples: Samples, uncertainty: float, data: bytes = b"picture") -> str | None:
+    time.sleep(0.005)
+    key = f"vessels-{time.monotonic_ns()}"
+    assert samples.offer(data, key)
+    kept = samples.judge(key, "vessels", {"entropy": uncertainty}, MASK)
+    return kept.id if kept else None
+
+
+def test_nothing_is_kept_where_nobody_allowed_it(tmp_path: Path) -> None:
+    with pytest.raises(SamplesError, match="samples enable"):
+        Samples(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sample_is_the_picture_and_what_was_predicted(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    name = keep(samples, 0.7)
+    assert name
+    folder = samples.folder / "kept" / name
+    assert (folder / "image").read_bytes() == b"picture"
+    assert (cv2.imread(str(folder / "mask.png"), cv2.IMREAD_UNCHANGED) == MASK).all()
+    assert json.loads((folder / "sample.json").read_text())["uncertainty"] == 0.7
+    assert [sample.id for sample in samples.all()] == [name]
+    assert not list((samples.folder / "pending").iterdir())
+
+
+def test_it_is_its_owners_alone(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    keep(samples, 0.5)
+    for path in [samples.folder, *samples.folder.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_most_uncertain_stay(tmp_path: Path) -> None:
+    samples = store(tmp_path, max_images=3)
+    names = {value: keep(samples, value) for value in (0.2, 0.9, 0.1, 0.5, 0.7)}
+    assert [sample.uncertainty for sample in samples.all()] == [0.9, 0.7, 0.5]
+    assert keep(samples, 0.05) is None
+    assert names[0.9]
+
+
+def test_the_disk_is_bounded(tmp_path: Path) -> None:
+    samples = store(tmp_path, max_mb=0.01)
+    for index in range(8):
+        keep(samples, 0.1 * index, data=b"x" * 3000)
+    total = sum(path.stat().st_size for path in (samples.folder / "kept").rglob("*") if path.name != "sample.json")
+    assert 0 < total <= 10_000
+
+
+def test_the_rate_is_one_for_all_processes(tmp_path: Path) -> None:
+    samples = store(tmp_path, candidates_per_hour=3600 / 0.2)
+    others = [Samples(samples.folder) for _ in range(3)]
+    taken = 0
+    until_s = time.monotonic() + 0.5
+    while time.monotonic() < until_s:
+        for each in others:
+            taken += each.offer(b"x", f"vessels-{time.monotonic_ns()}")
+    assert 2 <= taken <= 4
+
+
+def test_what_is_never_judged_does_not_pile_up(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    for index in range(40):
+        time.sleep(0.002)
+        samples.offer(b"x", f"vessels-{index}")
+    pending = list((samples.folder / "pending").iterdir())
+    assert 0 < len(pending) <= 16
+    for path in pending:
+        os.utime(path, (0, 0))
+    samples.prune()
+    assert not list((samples.folder / "pending").iterdir())
+
+
+def test_old_samples_go(tmp_path: Path) -> None:
+    samples = store(tmp_path, days=1)
+    name = keep(samples, 0.9)
+    described = samples.folder / "kept" / str(name) / "sample.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"kept_s": time.time() - 90_000}))
+    assert samples.prune() == [name]
+    assert samples.all() == []
+
+
+@pytest.mark.parametrize("name", ["../../etc", "0" * 16, ""])
+def test_what_is_not_there_cannot_be_deleted(tmp_path: Path, name: str) -> None:
+    samples = store(tmp_path)
+    kept = keep(samples, 0.5)
+    with pytest.raises(SamplesError, match="has no sample"):
+        samples.delete(name)
+    samples.delete(str(kept))
+    assert not (samples.folder / "kept" / str(kept)).exists()
+
+
+def test_an_unfinished_sample_is_none(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    unfinished = samples.folder / "kept" / ".0123456789abcdef"
+    unfinished.mkdir()
+    (unfinished / "image").write_bytes(b"x")
+    assert samples.all() == []
+    os.utime(unfinished, (0, 0))
+    samples.prune()
+    assert not unfinished.exists()
+
+
+def test_a_forged_key_keeps_nothing(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    assert not samples.holds("vessels-17")
+    with pytest.raises(OSError, match="No such file"):
+        samples.judge("vessels-17", "vessels", {"entropy": 1.0})
+    assert [path for path in (samples.folder / "kept").iterdir()] == []
