@@ -145,6 +145,18 @@ dashboard: $(INSTALLED) ## a page over the server that `make serve` runs: overla
 		$(if $(DATA),--samples "$(DATA)") $(if $(wildcard $(BUILD)/evaluation),--gallery "$(BUILD)/evaluation") \
 		--drift "$(BUILD)/drift"
 
+.PHONY: reference
+reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a folder of training pictures
+	@$(RUN) monitoring reference --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)"
+
+.PHONY: drift
+drift: $(INSTALLED) ## whether the pictures in DATA have drifted from the reference of TASK
+	@$(RUN) monitoring drift --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)" --out "$(BUILD)/drift"
+
+.PHONY: drift-benchmark
+drift-benchmark: $(INSTALLED) ## how often drift alarms with nothing planted, and with shifts planted
+	@$(RUN) benchmarks.drift --release "$(BUILD)/model_repository"
+
 .PHONY: lock
 lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml clients/python/pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -13,7 +13,7 @@ from monitoring.correction import holm_levels
 from monitoring.errors import NoImagesError, UsageError
 from monitoring.labels import performance_names
 from monitoring.pictures import NO_LABEL, Figures
-from monitoring.resampling import Counts, Distance, Null, Split, nulls
+from monitoring.resampling import Counts, Distances, Null, Split, nulls
 from tasks import TaskSpec
 from tasks.statistics import INPUT_STATISTICS, prediction_names
 
@@ -69,12 +69,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Question:
-    """A distance that is to be judged."""
+    """Distances of one statistic that are to be judged: what they are called, and the function of all of them."""
 
     kind: str
     statistic: str
-    method: str
-    distance: Distance
+    methods: tuple[str, ...]
+    measure: Distances
 
 
 def judge(
@@ -99,11 +99,12 @@ def judge(
     _check_sizes(len(reference), len(window), FEWEST_IMAGES, "pictures")
     split = Split(len(reference), len(window), rule.draws, rule.seed, rule.replace)
     asked = _questions(reference, window, task)
-    found = nulls(split, [question.distance for question in asked])
+    found = nulls(split, [question.measure for question in asked])
     if performance is not None:
         more = _performance_questions(*performance, task)
         asked += more
-        found += _performance_nulls(*performance, [question.distance for question in more], rule)
+        few = Split(len(performance[0]), len(performance[1]), rule.draws, rule.seed, rule.replace)
+        found += nulls(few, [question.measure for question in more])
     return _tests(asked, found, rule)
 
 
@@ -114,21 +115,14 @@ def _check_sizes(reference: int, window: int, fewest: int, what: str) -> None:
 
 
 def _tests(asked: Sequence[Question], found: Sequence[Null], rule: Rule) -> list[Finding]:
-    if rule.alpha * (rule.draws + 1) < len(asked):
-        least = int(np.ceil(len(asked) / rule.alpha))
-        raise UsageError(f"{rule.draws} draws cannot tell {len(asked)} tests at {rule.alpha:g}: take {least} or more.")
+    if rule.alpha * (rule.draws + 1) < len(found):
+        least = int(np.ceil(len(found) / rule.alpha))
+        raise UsageError(f"{rule.draws} draws cannot tell {len(found)} tests at {rule.alpha:g}: take {least} or more.")
     levels = holm_levels([null.p_value for null in found], rule.alpha)
+    names = [(question.kind, question.statistic, method) for question in asked for method in question.methods]
     return [
-        Finding(
-            question.kind,
-            question.statistic,
-            question.method,
-            null.score,
-            null.threshold(level),
-            null.p_value,
-            null.p_value <= level,
-        )
-        for question, null, level in zip(asked, found, levels, strict=True)
+        Finding(*name, null.score, null.threshold(level), null.p_value, null.p_value <= level)
+        for name, null, level in zip(names, found, levels, strict=True)
     ]
 
 
@@ -138,7 +132,7 @@ def _questions(reference: Figures, window: Figures, task: TaskSpec) -> list[Ques
     for name, values in zip(INPUT_STATISTICS, np.concatenate([reference.input, window.input]).T, strict=True):
         asked += _input_questions(name, values, bins)
     vectors = np.concatenate([reference.embedding, window.embedding])
-    asked.append(Question(INPUT, "embedding", "mmd", partial(_mmd, distances.gaussian_kernel(vectors))))
+    asked.append(Question(INPUT, "embedding", ("mmd",), partial(_mmd, distances.gaussian_kernel(vectors))))
     said = np.concatenate([reference.prediction, window.prediction]).T
     for name, values in zip(prediction_names(task), said, strict=True):
         asked += _prediction_questions(name, _in_bins(values, bins))
@@ -153,22 +147,14 @@ def _bin_count(reference: int, window: int) -> int:
 def _input_questions(name: str, values: Values, bins: int) -> list[Question]:
     if np.ptp(values) == 0:
         return []
-    steps, binned = distances.steps(values), _in_bins(values, bins)
-    return [
-        Question(INPUT, name, "ks", partial(_kolmogorov_smirnov, steps)),
-        Question(INPUT, name, "psi", partial(_of_shares, distances.population_stability_index, binned)),
-        Question(INPUT, name, "wasserstein", partial(_wasserstein, steps)),
-    ]
+    measure = partial(_of_input, distances.steps(values), _in_bins(values, bins))
+    return [Question(INPUT, name, ("ks", "wasserstein", "psi"), measure)]
 
 
 def _prediction_questions(name: str, binned: Counts) -> list[Question]:
     if binned.shape[1] < 2:
         return []
-    return [
-        Question(PREDICTION, name, "kl", partial(_of_shares, distances.kullback_leibler, binned)),
-        Question(PREDICTION, name, "jensen_shannon", partial(_of_shares, distances.jensen_shannon, binned)),
-        Question(PREDICTION, name, "chi_square", partial(_chi_square, binned)),
-    ]
+    return [Question(PREDICTION, name, ("kl", "jensen_shannon", "chi_square"), partial(_of_prediction, binned))]
 
 
 def _performance_questions(reference: Values, window: Values, task: TaskSpec) -> list[Question]:
@@ -176,39 +162,34 @@ def _performance_questions(reference: Values, window: Values, task: TaskSpec) ->
     _check_sizes(len(reference), len(window), FEWEST_LABELS, "labelled pictures")
     both = np.concatenate([reference, window]).T * np.array([[1.0], [-1.0]])
     return [
-        Question(PERFORMANCE, name, "mean_worse", partial(_mean_rise, values))
+        Question(PERFORMANCE, name, ("mean_worse",), partial(_mean_rise, values))
         for name, values in zip(performance_names(task), both, strict=True)
         if np.ptp(values) > 0
     ]
 
 
-def _performance_nulls(reference: Values, window: Values, asked: list[Distance], rule: Rule) -> list[Null]:
-    split = Split(len(reference), len(window), rule.draws, rule.seed, rule.replace)
-    return nulls(split, asked) if asked else []
+def _of_input(steps: distances.Steps, binned: Counts, reference: Counts, window: Counts) -> tuple[Values, ...]:
+    functions = steps.cumulative(reference), steps.cumulative(window)
+    shares = distances.smoothed_shares(reference @ binned), distances.smoothed_shares(window @ binned)
+    return (
+        distances.kolmogorov_smirnov(*functions),
+        distances.wasserstein(*functions, steps.gaps),
+        distances.population_stability_index(*shares),
+    )
 
 
-def _kolmogorov_smirnov(steps: distances.Steps, reference: Counts, window: Counts) -> Values:
-    return distances.kolmogorov_smirnov(steps.cumulative(reference), steps.cumulative(window))
+def _of_prediction(binned: Counts, reference: Counts, window: Counts) -> tuple[Values, ...]:
+    counts = reference @ binned, window @ binned
+    shares = distances.smoothed_shares(counts[0]), distances.smoothed_shares(counts[1])
+    return distances.kullback_leibler(*shares), distances.jensen_shannon(*shares), distances.chi_square(*counts)
 
 
-def _wasserstein(steps: distances.Steps, reference: Counts, window: Counts) -> Values:
-    return distances.wasserstein(steps.cumulative(reference), steps.cumulative(window), steps.gaps)
+def _mmd(kernel: Counts, reference: Counts, window: Counts) -> tuple[Values]:
+    return (distances.squared_mmd(kernel, _shares(reference), _shares(window)),)
 
 
-def _of_shares(distance: Distance, binned: Counts, reference: Counts, window: Counts) -> Values:
-    return distance(distances.smoothed_shares(reference @ binned), distances.smoothed_shares(window @ binned))
-
-
-def _chi_square(binned: Counts, reference: Counts, window: Counts) -> Values:
-    return distances.chi_square(reference @ binned, window @ binned)
-
-
-def _mmd(kernel: Counts, reference: Counts, window: Counts) -> Values:
-    return distances.squared_mmd(kernel, _shares(reference), _shares(window))
-
-
-def _mean_rise(values: Values, reference: Counts, window: Counts) -> Values:
-    return np.asarray(_shares(window) @ values - _shares(reference) @ values)
+def _mean_rise(values: Values, reference: Counts, window: Counts) -> tuple[Values]:
+    return (np.asarray(_shares(window) @ values - _shares(reference) @ values),)
 
 
 def _shares(counts: Counts) -> Counts:

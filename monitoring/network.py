@@ -6,7 +6,6 @@ over its pixels. Where a network is about to decide is where drift shows earlies
 the Fréchet inception distance compares pictures by (Heusel et al., NeurIPS 2017).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tasks.errors import ChecksumError
 FILE_NAME = "model.onnx"
 _EMBEDDING = "embedding__0"
 _MAP_AXES = 4  # batch, channels, height, width
+_ACTIVATIONS = frozenset({"Elu", "Gelu", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu"})
 
 
 @dataclass(frozen=True)
@@ -89,27 +89,25 @@ def _file(release: Path, task: TaskSpec) -> Path:
 
 
 def _deepest_map(model: Any, file: Path) -> str:
-    """Return the last of the tensors with the fewest pixels, in the order in which the network computes them."""
+    """Return the last activation of those with the fewest pixels; of no activation, the last such map.
+
+    One pixel is no map but a figure of the whole picture, such as a gate of its channels.
+    """
     inferred = onnx.shape_inference.infer_shapes(model).graph
-    known = {info.name: _shape(info) for info in inferred.value_info}
-    maps: list[str] = [name for node in inferred.node for name in node.output if _is_map(known.get(name, ()))]
-    if not maps:
+    pixels = {info.name: _pixels(info) for info in inferred.value_info}
+    made = [(name, node.op_type) for node in inferred.node for name in node.output if pixels.get(name, 0) > 1]
+    if not made:
         raise UsageError(f"{file} has no layer of known size to take an embedding from; export the task again.")
-    fewest = min(_pixels(known[name]) for name in maps)
-    return [name for name in maps if _pixels(known[name]) == fewest][-1]
+    fewest = min(pixels[name] for name, _ in made)
+    smallest = [(name, kind) for name, kind in made if pixels[name] == fewest]
+    activations = [name for name, kind in smallest if kind in _ACTIVATIONS]
+    return str((activations or [name for name, _ in smallest])[-1])
 
 
-def _shape(info: Any) -> tuple[int, ...]:
-    """Return the tensor's axes; 0 for one that is not fixed, such as the batch."""
-    return tuple(axis.dim_value for axis in info.type.tensor_type.shape.dim)
-
-
-def _is_map(shape: Sequence[int]) -> bool:
-    return len(shape) == _MAP_AXES and all(axis > 0 for axis in shape[1:])
-
-
-def _pixels(shape: Sequence[int]) -> int:
-    return shape[2] * shape[3]
+def _pixels(info: Any) -> int:
+    """Return the pixels of a map with channels; 0 for any other tensor and for one whose size is not fixed."""
+    axes = [axis.dim_value for axis in info.type.tensor_type.shape.dim]
+    return axes[2] * axes[3] if len(axes) == _MAP_AXES and axes[1] else 0
 
 
 def _add_pooled(model: Any, layer: str) -> None:

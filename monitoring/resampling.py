@@ -3,19 +3,19 @@
 Whole pictures are drawn, so every statistic of a picture moves with it and what belongs together stays together.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.float32]
-# How often each picture counts in the reference and in the window, [draws, pictures] each → distances, [draws].
-Distance = Callable[[Counts, Counts], npt.NDArray[np.float64]]
+# How often each picture counts in the reference and in the window, [draws, pictures] each → distances, [draws] each.
+Distances = Callable[[Counts, Counts], Sequence[npt.NDArray[np.float64]]]
 # Elements of one block of draws: bounds the memory whatever the window.
 _BLOCK_ELEMENTS = 2_000_000
 # Equal splits must count as equal however their sums were rounded.
-_ROUNDING = 1e-9
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,18 @@ class Null:
 
     def threshold(self, level: float) -> float:
         """Return the score above which the p-value is at most `level`, 0–1; infinity where no score has such a one."""
-        allowed = int(np.floor(level * (len(self.drawn) + 1) + _ROUNDING)) - 1
+        allowed = int(np.floor(level * (len(self.drawn) + 1) + 1e-9)) - 1
         return float(self.drawn[len(self.drawn) - 1 - allowed]) if 0 <= allowed < len(self.drawn) else float("inf")
 
     def _least_equal(self) -> float:
         return self.score - _ROUNDING * max(abs(self.score), 1e-3)
 
 
-def nulls(split: Split, distances: list[Distance]) -> list[Null]:
-    """Return each distance with what no drift gives, all over the same draws."""
-    found = [[distance(reference, window) for distance in distances] for reference, window in split.blocks()]
+def nulls(split: Split, measures: Sequence[Distances]) -> list[Null]:
+    """Return each distance of each measure with what no drift gives, all over the same draws."""
+    found = [
+        [distance for measure in measures for distance in measure(reference, window)]
+        for reference, window in split.blocks()
+    ]
     columns = [np.concatenate(each) for each in zip(*found, strict=True)]
     return [Null(float(column[0]), np.sort(column[1:])) for column in columns]
