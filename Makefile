@@ -51,6 +51,10 @@ test-jenkins: $(INSTALLED) ## run the Jenkinsfile in an executor of its own (nee
 cluster-build: ## build the Kubernetes of test-cluster, once (root, Go; 15 minutes on two cores)
 	@tests/cluster/build
 
+.PHONY: keda-build
+keda-build: ## build KEDA for the autoscaling tests of test-cluster, once
+	@tests/cluster/build keda
+
 .PHONY: test-cluster
 test-cluster: $(INSTALLED) ## the chart on a real Kubernetes: KUBECONFIG, or the one of cluster-build
 	@.venv/bin/pytest --cluster --durations=0 tests/cluster

@@ -1,11 +1,10 @@
 """What goes wrong stays small: a wrong release is rolled back unseen, a killed server comes back."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chart_release import Placed, Release
+from chart_release import TASK, Placed, Release
 from kube import CommandError, until
 from traffic import Traffic
 
@@ -52,19 +51,53 @@ def test_a_server_that_runs_out_of_memory_is_started_again(release: Release) -> 
     release.wait_for(2)
 
 
-def test_a_pod_is_ready_only_while_its_models_are(release: Release) -> None:
-    """A server that is told to unload a model is live but takes no more requests."""
-    pod = release.wait_for(2)[0]
-    conditions = {each["type"]: each["status"] for each in pod["status"]["conditions"]}
-    assert conditions["Ready"] == "True"
-    probe = pod["spec"]["containers"][0]["readinessProbe"]["exec"]["command"]
-    missing = [*probe, "/v2/models/nobody_knows/ready"]
-    release.cluster.kubectl("exec", pod["metadata"]["name"], "-c", "triton", "--", *probe)
-    with pytest.raises(CommandError, match="nobody_knows"):
-        release.cluster.kubectl("exec", pod["metadata"]["name"], "-c", "triton", "--", *missing)
+def test_a_pod_is_ready_only_while_its_models_are(release: Release, releases: list[Placed]) -> None:
+    """The server calls itself ready when a model was unloaded; the probe that asks for each task does not."""
+    controlled = {"extraArgs": ["--model-control-mode=explicit", "--load-model=*"]}
+    release.deploy(**releases[0].values(), poolDefaults=controlled)
+    pod = release.wait_for(2)[0]["metadata"]["name"]
+    assert control(release, pod, "unload") == 200
+    until("it is not ready", lambda: pod not in names(release.cluster.ready_pods(release.selector)), 60)
+    assert asked(release, pod, "/v2/health/ready")
+    assert not asked(release, pod, f"/v2/models/{TASK}/ready")
+    assert pod not in addresses(release)
+    assert control(release, pod, "load") == 200
+    assert pod in names(release.wait_for(2))
+    until("it is called again", lambda: pod in addresses(release), 30)
+    assert sum(each["restartCount"] for each in release.cluster.get("pod", pod)["status"]["containerStatuses"]) == 0
+
+
+def control(release: Release, pod: str, what: str) -> int:
+    """Have a pod's server load or unload the task, with the key that only the pod has, and return the HTTP status."""
+    script = (
+        "import os, urllib.request as r; print(r.urlopen(r.Request("
+        f"'http://127.0.0.1:8000/v2/repository/models/{TASK}/{what}', b'{{}}', "
+        "{'fovea-key': os.environ['FOVEA_API_KEY']})).status)"
+    )
+    return int(release.cluster.kubectl("exec", pod, "-c", "triton", "--", "python3", "-c", script))
+
+
+def asked(release: Release, pod: str, path: str) -> bool:
+    """Whether the probe's script says yes to a path."""
+    probe = ["exec", pod, "-c", "triton", "--", "/bin/bash", "/fovea/ready.sh", "8000", path]
+    return release.cluster.run("kubectl", "-n", release.cluster.namespace, *probe, check=False).returncode == 0
+
+
+def addresses(release: Release) -> set[str]:
+    """The pods that the release's Service sends requests to."""
+    slices = release.cluster.get("endpointslices", "-l", f"app.kubernetes.io/instance={release.name}")["items"]
+    return {
+        endpoint["targetRef"]["name"]
+        for each in slices
+        for endpoint in each["endpoints"] or []
+        if endpoint["conditions"]["ready"]
+    }
+
+
+def names(found: list[dict[str, Any]]) -> set[str]:
+    return {pod["metadata"]["name"] for pod in found}
 
 
 def pods(release: Release) -> set[str]:
     """Names of the release's pods, those on their way out too."""
-    items = json.loads(release.cluster.kubectl("get", "pods", "-l", release.selector, "-o", "json"))["items"]
-    return {pod["metadata"]["name"] for pod in items}
+    return names(release.cluster.get("pods", "-l", release.selector)["items"])
