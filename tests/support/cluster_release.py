@@ -18,7 +18,7 @@ def place_release(folder: Path, seed: int) -> Path:
     """Place a release of an untrained network and return its folder; another seed gives another digest."""
     model = model_folder(TASKS[TASK], folder / "training", seed)
     words = {"to": str(folder / "model_repository"), "work": str(folder / "export")}
-    export(ExportConfig(task=TASK, model=str(model), images=4, **words), lambda _: None)
+    export(ExportConfig(task=TASK, model=str(model), images=4, formats=["onnx"], **words), lambda _: None)
     return (folder / "model_repository").resolve()
 
 
