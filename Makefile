@@ -126,7 +126,8 @@ evaluate: $(INSTALLED) ## may the placed release replace CHAMPION? judged on TES
 .PHONY: gate
 gate: $(INSTALLED) ## serve the placed release and hold it to its objectives
 	@$(RUN) pipelines gate --release "$(BUILD)/model_repository" --task $(TASK) --profile $(PROFILE) \
-		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/gate"
+		--images "$(BUILD)/training/$(TASK)/held_out/images" --out "$(BUILD)/gate" \
+		$(if $(SLO),--load-test=--slo --load-test="$(SLO)")
 
 .PHONY: promote
 promote: $(INSTALLED) ## let the release that `make evaluate` judged be CHAMPION

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 # Coarse on purpose: what is planted is twice as slow, and machines of tests are never quiet.
 _COMPARISON = ["--pairs", "6", "--max-pairs", "6", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
-COARSE = [f"--comparison={word}" for word in [*_COMPARISON, "--least-effect", "0.6", "--must-see", "20"]]
+COARSE = [f"--comparison={word}" for word in [*_COMPARISON, "--least-effect", "0.6", "--must-see", "1"]]
 
 
 @pytest.fixture(scope="module")

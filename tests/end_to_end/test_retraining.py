@@ -1,0 +1,105 @@
+"""The loop closed: other pictures → drift alarm → recorded decision → retraining → judged → promoted."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from doors import Stages, door
+from frozen_set import frozen_set
+from untrained import model_folder
+
+from pipelines.champion import adopt, current, promote, read_journal
+from tasks import get_task
+
+pytestmark = pytest.mark.slow
+
+TASK = "vessels"
+# Coarse: what is asked here is whether the loop closes, on a machine that is never quiet.
+COMPARISON = ["--pairs", "6", "--max-pairs", "6", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
+COMPARISON += ["--least-effect", "0.9", "--must-see", "1", "--quantile", "p50"]
+LOAD_TEST = ["--rate", "1", "--duration-s", "6", "--warm-up-s", "1"]
+TRAINING = ["trainer=smoke", "trainer.epochs=8", "network.stride=2", "network.widths=[16,32,64]"]
+TRAINING += ["trainer.crops_per_epoch=128", "tracking=none", "data.folds=3"]
+BAR_S = 480.0
+
+
+def _champion(folder: Path) -> Path:
+    """A network that was never trained, exported and promoted."""
+    model = model_folder(get_task(TASK), folder / "untrained")
+    exported = door("export", f"model={model}", f"to={folder / 'first'}", f"work={folder / 'work'}", "images=4")
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    link = folder / "build" / "model_repository"
+    promote(adopt(folder / "first", link), link, expected=None, why="the first")
+    return link
+
+
+def _drawn(root: Path, subjects: int, seed: int) -> Path:
+    words = ["--root", str(root), "--subjects", str(subjects), "--seed", str(seed), "--size-px", "256"]
+    made = door("training", "synthesise", *words)
+    assert made.returncode == 0, made.stdout + made.stderr
+    return root / "images"
+
+
+def _from_another_camera(images: Path, to: Path) -> Path:
+    to.mkdir()
+    for path in images.iterdir():
+        picture = cv2.imread(str(path)).astype(np.float32) * (0.7, 0.8, 1.2)
+        cv2.imwrite(str(to / path.name), np.clip(picture, 0, 255).astype(np.uint8))
+    return to
+
+
+def _drift(champion: Path, images: Path, out: Path) -> int:
+    found = door(
+        "monitoring", "drift", "--task", TASK, "--release", str(champion), "--images", str(images), "--out", str(out)
+    )
+    assert (out / "drift.json").exists(), found.stdout + found.stderr
+    return found.returncode
+
+
+def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path) -> None:
+    champion = _champion(tmp_path)
+    first = current(champion)
+    usual, window = _drawn(tmp_path / "usual", 40, 3), _drawn(tmp_path / "window", 30, 5)
+    referenced = door("monitoring", "reference", "--task", TASK, "--release", str(champion), "--images", str(usual))
+    assert referenced.returncode == 0, referenced.stdout + referenced.stderr
+    frozen_set(tmp_path)
+    places = ["--run", tmp_path / "run", "--data", stages.data, "--test-set", tmp_path / "test_set"]
+    words = [f"--training={word}" for word in TRAINING] + ["--ingest=folds=3"]
+    words += [f"--comparison={word}" for word in COMPARISON] + [f"--load-test={word}" for word in LOAD_TEST]
+    words += ["--champion", str(champion), "--trigger", "drift", "--kubeflow"]
+
+    def retrain(drift: Path) -> tuple[int, str]:
+        called = door("pipelines", "retrain", *map(str, places), *words, "--drift-report", str(drift / "drift.json"))
+        return called.returncode, called.stdout + called.stderr
+
+    def decisions() -> list[dict[str, str]]:
+        return [json.loads(path.read_text()) for path in sorted((champion.parent / "decisions").iterdir())]
+
+    assert _drift(champion, window, tmp_path / "quiet") == 0
+    assert retrain(tmp_path / "quiet")[0] == 0
+    assert [each["outcome"] for each in decisions()] == ["not needed"]
+
+    assert _drift(champion, _from_another_camera(window, tmp_path / "camera"), tmp_path / "alarm") == 1
+    began_s = time.monotonic()
+    status, said = retrain(tmp_path / "alarm")
+    assert status == 0, said
+    assert time.monotonic() - began_s < BAR_S
+    decision = decisions()[-1]
+    assert (decision["outcome"], decision["trigger"]) == ("promoted", "drift")
+    assert "drift in" in decision["reason"]
+    assert current(champion) != first
+    assert decision["champion"] == current(champion).name
+    assert "drift" in read_journal(champion.parent)[-1].why
+
+    # A step that is broken afterwards is made again, and nothing before it.
+    trained_at = (tmp_path / "run" / "train.json").read_text()
+    shutil.rmtree(tmp_path / "run" / "evaluate")
+    status, said = retrain(tmp_path / "alarm")
+    assert status == 0, said
+    assert (tmp_path / "run" / "train.json").read_text() == trained_at
+    assert (tmp_path / "run" / "evaluate" / "metrics.json").exists()
+    assert [entry.action for entry in read_journal(champion.parent)] == ["promoted", "promoted"]
