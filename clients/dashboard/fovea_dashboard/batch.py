@@ -37,8 +37,7 @@ def show_batch(choice: Choice) -> None:
         st.error(f"{len(files)} pictures are more than {_MAX_PICTURES}; upload fewer, or use `fovea segment`.")
         return
     of = (choice.endpoint.address, choice.task.info.name, *(file.file_id for file in files))
-    label = f"Ask for {len(files)} pictures" if len(files) != 1 else "Ask for 1 picture"
-    if st.button(label, type="primary", disabled=not files, key="run_batch"):
+    if files and st.button(f"Send {len(files)} to {choice.name}", type="primary", key="run_batch"):
         st.session_state["batch"] = _run(of, choice.endpoint, choice.task, files)
     finished = st.session_state.get("batch")
     if finished is not None and finished.of == of:

@@ -1,0 +1,159 @@
+"""The page in a real browser over the real server: a photograph goes in, overlay, latency and provenance come out."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from doors import OFFLINE, ROOT, Launched, Stages
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WAIT_MS = 90_000
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
+]
+
+
+@contextmanager
+def dashboard(folder: Path, *words: str) -> Iterator[str]:
+    """The dashboard on a free port, in a folder of its own that must stay empty; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder.mkdir()
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "clients" / "dashboard" / "app.py")]
+    process = subprocess.Popen(
+        [*command, "--server.port", str(port), "--", *words],
+        cwd=folder,
+        env=OFFLINE | {"TMPDIR": str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(f"{url}/_stcore/health", process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + 60
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        assert process.poll() is None
+        assert time.monotonic() < deadline_s
+        try:
+            with opener.open(url, timeout=2) as reply:
+                assert reply.status == 200
+                return
+        except OSError:
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        root = ["--no-sandbox"] if os.geteuid() == 0 else []  # chromium refuses to run as root within its sandbox
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*root, "--disable-dev-shm-usage"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def photograph(stages: Stages, tmp_path: Path) -> Path:
+    """A held-out picture, padded with noise to a file of more than 1 MiB, which a server may put on a disk."""
+    picture = cv2.imread(str(sorted((stages.model / "held_out" / "images").iterdir())[0]))
+    large = cv2.resize(picture, (900, 900)).astype(np.int16)
+    noise = np.random.default_rng(7).integers(-4, 5, large.shape)
+    path = tmp_path / "photograph.png"
+    cv2.imwrite(str(path), np.clip(large + noise, 0, 255).astype(np.uint8))
+    assert path.stat().st_size > 1_100_000
+    return path
+
+
+def test_a_photograph_is_uploaded_and_explained(
+    browser: Browser, served_default: Launched, photograph: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    with dashboard(folder, "--url", served_default.grpc) as url:
+        page = browser.new_page(viewport={"width": 1440, "height": 1100})
+        asked = _hosts(page)
+        page.goto(url)
+        page.locator("input[type=file]").first.set_input_files(photograph, timeout=WAIT_MS)
+        expect(page.get_by_text(re.compile(r"Vessel covers \d+\.\d%"))).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_text(re.compile(r"^\d+ ms$"))).to_be_visible()
+        expect(page.get_by_text("Network and its queue")).to_be_visible()
+        expect(page.get_by_text("vessels, version 1")).to_be_visible()
+        expect(page.get_by_text(_weights(served_default))).to_be_visible()
+        before = _overlay(page)
+        _green(before)
+        page.screenshot(path=tmp_path / "dashboard.png")
+        page.get_by_role("slider").first.press("Home")
+        page.wait_for_function(
+            "old => document.querySelector('[data-testid=stImage] img').getAttribute('src') !== old", arg=before[1]
+        )
+        assert (before[0] != _overlay(page)[0]).mean() > 0.01, "the overlay does not follow its slider"
+        assert (tmp_path / "dashboard.png").stat().st_size > 100_000
+        assert not list(folder.iterdir()), "something was written"
+        assert asked <= {"127.0.0.1"}
+        page.close()
+
+
+def test_the_live_view_sees_the_server_and_a_fault_is_one_sentence(
+    browser: Browser, served_default: Launched, photograph: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photograph.read_bytes()[:2000])
+    with dashboard(tmp_path / "folder", "--url", served_default.grpc) as url:
+        page = browser.new_page()
+        page.goto(f"{url}/?view=Service+and+drift")
+        expect(page.get_by_text(re.compile(r"^(\d+) of \1$"))).to_be_visible(timeout=WAIT_MS)
+        page.get_by_role("tab", name="Picture").click()
+        page.locator("input[type=file]").first.set_input_files(broken, timeout=WAIT_MS)
+        expect(page.get_by_text("refused by model 'vessels'")).to_be_visible(timeout=WAIT_MS)
+        assert page.get_by_text("Traceback").count() == 0
+        page.close()
+
+
+def _hosts(page: Page) -> set[str]:
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url.partition("://")[2].partition(":")[0]))
+    return asked
+
+
+def _overlay(page: Page) -> tuple[np.ndarray, str]:
+    """The first picture of the page as the browser got it, and its address."""
+    image = page.locator("[data-testid=stImage] img").first
+    expect(image).to_be_visible(timeout=WAIT_MS)
+    source = str(image.get_attribute("src"))
+    data = page.request.get(str(image.evaluate("image => image.src"))).body()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return pixels.astype(np.int16), source
+
+
+def _green(overlay: tuple[np.ndarray, str]) -> None:
+    """Vessels are tinted in the colour that the server says."""
+    blue, green, red = np.moveaxis(overlay[0], -1, 0)
+    assert ((green > red + 20) & (green > blue + 20)).mean() > 0.005
+
+
+def _weights(server: Launched) -> str:
+    from fovea_client import Client
+
+    with Client(server.grpc) as client:
+        return str(client.describe("vessels").provenance["weights_sha256"])[:16]
