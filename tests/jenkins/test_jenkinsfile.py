@@ -46,11 +46,12 @@ def test_the_jenkinsfile_keeps_its_promises(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # where others compute as well: mypy from nothing, training, parity, load
 def test_a_small_change_gets_through_the_gate(synthetic: Path, tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.mkdir()
     words = (f"-Dreal={real}", f"-Ddata={synthetic}", f"-Dvenv={sys.prefix}")
-    cases = maven(tmp_path / "maven", "-Dtest=RealTest", *words, timeout_s=560)
+    cases = maven(tmp_path / "maven", "-Dtest=RealTest", *words, timeout_s=1700)
     for skipped in cases[0].iter("skipped"):
         pytest.skip(str(skipped.get("message")))
     assert "met" in (real / "console.log").read_text()

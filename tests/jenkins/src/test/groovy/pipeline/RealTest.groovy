@@ -27,6 +27,6 @@ class RealTest {
     private static Terminal terminal() {
         new Terminal(checkout: Given.ROOT, scratch: new File(System.getProperty('real')), environment: System.getProperty('venv'),
             env: [PYTEST_ADDOPTS: '-k "test_metrics or test_contract and not exported or test_lints_strictly" -m "not slow"',
-                  CUDA_VISIBLE_DEVICES: ''])
+                  MYPY_CACHE_DIR: new File(Given.ROOT, '.mypy_cache').path, CUDA_VISIBLE_DEVICES: ''])
     }
 }
