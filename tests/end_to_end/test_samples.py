@@ -1,4 +1,4 @@
-"""An endpoint that was allowed to keeps the picture it was sent and the mask it gave; one that was not keeps nothing."""
+"""An endpoint that was allowed to keeps the picture it was sent and the mask it gave; else it does not start."""
 
 import stat
 import time
