@@ -13,6 +13,8 @@ import yaml
 
 from monitoring.__main__ import main
 from monitoring.rules import FOLDER
+from tasks import Rejection
+from tasks.statistics import INPUT_STATISTICS
 
 CASES: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "alerts.yaml").read_text())
 NAMES = [rule["alert"] for rule in yaml.safe_load((FOLDER / "alerts.yaml").read_text().replace("@", ""))]
@@ -97,3 +99,13 @@ def test_a_latency_that_is_not_counted_is_refused(capsys: pytest.CaptureFixture[
     assert main(["rules", "--latency-s", "0.4", "--out", str(tmp_path / "rules.yaml")]) == 2
     assert "choose --latency-s of 0.005" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_every_alert_has_its_section_in_the_runbook() -> None:
+    guide = (FOLDER.parents[1] / "docs" / "how-to" / "read-an-alert.md").read_text()
+    assert re.findall(r"^## (\w+)$", guide, re.MULTILINE) == NAMES
+
+
+def test_the_guide_names_every_reason_and_statistic() -> None:
+    guide = (FOLDER.parents[1] / "docs" / "how-to" / "watch-the-endpoint.md").read_text()
+    assert all(f"`{word}`" in guide for word in [*Rejection, *INPUT_STATISTICS, "confidence", "entropy"])
