@@ -157,9 +157,9 @@ class Samples:
         Raises:
             SamplesError: there is none of that name.
         """
-        if not _ID.fullmatch(name) or not (self._kept / name).is_dir():
-            raise SamplesError(f"{self.folder} has no sample {name!r}; `python -m monitoring samples list` names them")
         with self._alone():
+            if not _ID.fullmatch(name) or not (self._kept / name).is_dir():
+                raise SamplesError(f"{self.folder} has no sample {name!r}; `monitoring samples list` names them")
             self._remove(name)
 
     def prune(self) -> list[str]:
