@@ -27,8 +27,8 @@ _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0
 _BOUNDS = {"width_px": _SIZES_PX, "height_px": _SIZES_PX, "sharpness": _SHARPNESS, SECONDS: _SECONDS}
 
 _FLUSH_S = 5.0
-# Looking at a picture takes about half a millisecond: at most so many a second and process are looked at.
-_PICTURES_PER_S = 10.0
+# Looking at a picture takes about half a millisecond: so many a second and process say enough of all of them.
+_PICTURES_PER_S = 2.0
 _LONGEST_S = 3600.0  # the steps can be called by themselves, with any times
 
 Key = tuple[str, tuple[tuple[str, str], ...]]  # a counter's name and its labels

@@ -26,7 +26,7 @@ INPUTS = Board(
         ),
         Panel(
             "Pictures looked at",
-            "Whose figures are below: all up to ten a second of each process, then a part.",
+            "Whose figures are below: all up to two a second of each process, then a part.",
             "reqps",
             (Query(rate(f"{INPUT}brightness_count", TASKS, "task"), "{{task}}"),),
         ),
