@@ -156,4 +156,4 @@ def _weights(server: Launched) -> str:
     from fovea_client import Client
 
     with Client(server.grpc) as client:
-        return str(client.describe("vessels").provenance["weights_sha256"])[:16]
+        return str(client.describe("vessels").provenance["weights_sha256"])[:12]

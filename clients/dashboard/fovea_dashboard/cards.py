@@ -47,7 +47,9 @@ def headline(text: str, under: str) -> None:
 def chip(text: str, tone: str) -> str:
     """A rounded label; tones are good, bad and calm."""
     colour = _TONES[tone]
-    return f'<span class="fovea-chip" style="color:{colour};background:{colour}1f">{escape(text)}</span>'
+    # Mixed with the theme's own text colour it reads on light and on dark.
+    style = f"color:color-mix(in srgb,{colour} 65%,currentColor);background:{colour}2b"
+    return f'<span class="fovea-chip" style="{style}">{escape(text)}</span>'
 
 
 def card(title: str, inside: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from fovea_dashboard.cards import facts
 from fovea_dashboard.endpoint import Answer, ServedTask
 
-_DIGITS = 16
+_DIGITS = 12
 # The figure that a task is known by comes first.
 _FIGURES = {
     "dice": "Dice",
