@@ -70,7 +70,8 @@ class Build {
     }
 
     private void start() {
-        def builtIn = Grammar.BUILT_IN.collectEntries { [(it): it.toLowerCase()] } + [BRANCH_NAME: setting.branch, BUILD_NUMBER: '7']
+        def builtIn = Grammar.BUILT_IN.collectEntries { [(it): it.toLowerCase()] } +
+            [BRANCH_NAME: setting.branch, BUILD_NUMBER: '7']
         def env = builtIn + params.collectEntries { key, value -> [(key): value as String] } + setting.env
         scoped(pipeline, new Place(stage: 'pipeline', env: env)) { Place place ->
             attempt { stages(pipeline.get('stages'), place) }

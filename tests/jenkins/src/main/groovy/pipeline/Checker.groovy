@@ -30,7 +30,8 @@ class Checker {
 
     private static void unknown(Call call, String kind) {
         def known = Grammar.BLOCKS[kind].keySet().sort()
-        fail(call, "unknown ${kind == 'steps' ? 'step' : 'directive or condition'} '$call.name' in $kind; known: ${known.join(', ')}")
+        def sort = kind == 'steps' ? 'step' : 'directive or condition'
+        fail(call, "unknown $sort '$call.name' in $kind; known: ${known.join(', ')}")
     }
 
     private static Form variable(Call call) {

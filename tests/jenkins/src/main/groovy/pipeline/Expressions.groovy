@@ -22,7 +22,8 @@ class Expressions {
                 .each { check(it, parameters) }; return
             case MapExpression: value.mapEntryExpressions*.valueExpression.each { check(it, parameters) }; return
             case NotExpression: case BooleanExpression: check(value.expression, parameters); return
-            case BinaryExpression: binary(value); [value.leftExpression, value.rightExpression].each { check(it, parameters) }; return
+            case BinaryExpression: binary(value)
+                [value.leftExpression, value.rightExpression].each { check(it, parameters) }; return
             case VariableExpression: if (value.name in ['scm', 'any', 'none']) return; break
             case PropertyExpression: property(value, parameters); return
         }

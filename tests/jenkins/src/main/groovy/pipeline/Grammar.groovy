@@ -10,8 +10,10 @@ class Grammar {
     static final List UNITS = ['SECONDS', 'MINUTES', 'HOURS', 'DAYS']
     static final List POST = ['always', 'changed', 'fixed', 'regression', 'aborted', 'failure', 'success', 'unstable',
                               'unsuccessful', 'cleanup'] // in the order in which Jenkins runs them
-    static final List NEEDS_NODE = ['sh', 'junit', 'archiveArtifacts', 'publishHTML', 'stash', 'unstash', 'cleanWs', 'checkout']
-    static final List BUILT_IN = ['BRANCH_NAME', 'BUILD_NUMBER', 'BUILD_URL', 'JOB_NAME', 'WORKSPACE', 'FOVEA_MAIL_TO', 'FOVEA_REGISTRY']
+    static final List NEEDS_NODE = ['sh', 'junit', 'archiveArtifacts', 'publishHTML', 'stash', 'unstash',
+                                    'cleanWs', 'checkout']
+    static final List BUILT_IN = ['BRANCH_NAME', 'BUILD_NUMBER', 'BUILD_URL', 'JOB_NAME', 'WORKSPACE',
+                                  'FOVEA_MAIL_TO', 'FOVEA_REGISTRY']
     static final List OF_BUILD = ['currentResult', 'fullDisplayName', 'number']
 
     private static final Map TIMEOUT = [time: Integer, unit: UNITS]

@@ -29,7 +29,7 @@ interface Shell {
     List run(String script, Map<String, String> environment, File workspace, long limitMs, Closure log)
 }
 
-/** Runs nothing, and answers as it was told: `outcomes` has the first words behind `make` → `[status:, minutes:]`, or a list. */
+/** Runs nothing, and answers as it was told: `outcomes` has words behind `make` → `[status:, minutes:, prints:]`, or a list. */
 class Recorder implements Shell {
     Map<String, Object> outcomes = [:]
     private final Map<String, Integer> asked = [:].withDefault { 0 }

@@ -16,7 +16,8 @@ class Terminal implements Shell {
     File workspace(String agent) {
         def copy = new File(scratch, "agent-${++agents}")
         copy.mkdirs()
-        def script = 'git -C "$FROM" ls-files -zco --exclude-standard | tar -C "$FROM" --null --ignore-failed-read -cf - -T - | tar -xf -'
+        def script = 'git -C "$FROM" ls-files -zco --exclude-standard | ' +
+            'tar -C "$FROM" --null --ignore-failed-read -cf - -T - | tar -xf -'
         def said = [] as List<String>
         def (status, _) = run(script, [FROM: checkout.path], copy, 60_000, said.&add)
         assert status == 0: said
