@@ -39,6 +39,10 @@ NULL, CLASS_SHARE = "no drift", f"class share +{SHARE_RISE:.0%}"
 _LABEL_FOLDERS = frozenset({"1st_manual", "mask", "masks"})
 
 
+def _same(picture: Picture) -> Picture:
+    return picture
+
+
 def _brighter(picture: Picture) -> Picture:
     return np.asarray(cv2.convertScaleAbs(picture, alpha=1.15), np.uint8)
 
@@ -91,11 +95,12 @@ class Rate:
 
 def tables(files: list[Path], network: Network, console: Console) -> dict[str, Figures]:
     """Return the figures of the pictures as they are, by NULL, and under each shift of a picture."""
-    rows: dict[str, list[Figures]] = {name: [] for name in (NULL, *SHIFTS)}
+    ways: dict[str, Callable[[Picture], Picture]] = {NULL: _same, **SHIFTS}
+    rows: dict[str, list[Figures]] = {name: [] for name in ways}
     progress: Progress[Path] = shown(console)
     for file in progress(files, f"measuring {network.task.name} pictures, {len(rows)} ways"):
         picture = decode(file.read_bytes(), network.task.limits)
-        for name, shift in ((NULL, np.asarray), *SHIFTS.items()):
+        for name, shift in ways.items():
             fitted = prepare(shift(picture), network.task)
             rows[name].append(figures_of(fitted, network.answer(fitted.pixels), network.task))
     return {name: stacked(each) for name, each in rows.items()}
@@ -163,7 +168,7 @@ def _pictures(options: argparse.Namespace) -> Path:
     """Return the folder of `--images`, of the public set, or of pictures that are drawn now."""
     if options.images:
         return Path(options.images)
-    real = Path("data") / DATA.get(options.task, options.task)
+    real = Path("data") / DATA.get(str(options.task), str(options.task))
     folder = Path("build/data") / f"drift-{options.task}"
     if real.is_dir():
         return real

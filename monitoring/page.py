@@ -15,7 +15,7 @@ from monitoring.judgement import KINDS, PERFORMANCE, Finding, alarms, excess
 from monitoring.pictures import Figures, Measured, read_picture
 from monitoring.ranking import Strange
 from monitoring.result import Result
-from tasks import TaskSpec
+from tasks import Kind, TaskSpec
 from tasks.statistics import INPUT_STATISTICS, prediction_names
 
 PAGE_FILE = "report.html"
@@ -78,11 +78,11 @@ def sentences(result: Result) -> list[str]:
 
 def _sentence(statistic: str, found: Sequence[Finding], result: Result) -> str:
     by = ", ".join(METHODS[each.method] for each in found)
-    name = statistic.replace("_", " ")
+    name = statistic.replace("_", " ").capitalize()
     if found[0].kind == PERFORMANCE:
         return f"{name} is worse by {found[0].score:.3g} on average; over {found[0].threshold:.3g} is no chance."
     if statistic not in result.means:
-        what = "the classes that are predicted" if statistic == "label" else "what the network sees inside"
+        what = "The classes that are predicted" if statistic == "label" else "What the network sees inside"
         return f"{what} changed (by {by})."
     former, now = result.means[statistic]
     # A shape may change and the mean stay.
@@ -97,17 +97,16 @@ def _asked(result: Result, kind: str) -> bool:
 def _pictures(result: Result, reference: Figures, window: Figures) -> list[tuple[str, str, str]]:
     """Return heading, how to read it, and the SVG of each plot."""
     moved = {finding.statistic for finding in result.findings if finding.alarm}
-    return [
+    found = [
         (
             "How far from an alarm",
-            "Each test's score over its threshold. Circle, square, diamond: the methods in the order of the table's "
-            "kind (KS, PSI, Wasserstein; KL, Jensen–Shannon, χ²). Beyond the line a test alarms.",
-            plots.scores(result.findings),
+            "Each test's score over its threshold, a row for each statistic. Beyond the line a test alarms.",
+            plots.scores(result.findings, METHODS),
         ),
         (
             "Reference and window",
             "Share of pictures (upwards) with at most that value (to the right). Where the lines lie apart, the "
-            "window differs.",
+            "window differs. What never varies is left out.",
             plots.distributions(_columns(result.task, reference, window, moved)),
         ),
         (
@@ -116,6 +115,11 @@ def _pictures(result: Result, reference: Figures, window: Figures) -> list[tuple
             plots.embeddings(reference, window, "embedding" in moved),
         ),
     ]
+    if result.task.kind is Kind.CLASSIFICATION:
+        classes = [info.name for info in result.task.classes]
+        bars = plots.classes(classes, reference.label, window.label, "label" in moved)
+        found.insert(1, ("Predicted classes", "Share of the pictures that the network gives each class.", bars))
+    return found
 
 
 def _columns(
@@ -123,7 +127,8 @@ def _columns(
 ) -> list[tuple[str, plots.Values, plots.Values, bool]]:
     names = (*INPUT_STATISTICS, *prediction_names(task))
     former, now = (np.concatenate([each.input, each.prediction], axis=1).T for each in (reference, window))
-    return [(name, a, b, name in moved) for name, a, b in zip(names, former, now, strict=True)]
+    both = zip(names, former, now, strict=True)
+    return [(name, a, b, name in moved) for name, a, b in both if np.ptp(np.append(a, b)) > 0]
 
 
 def _strange(each: Strange, result: Result, window: Measured, show: bool) -> Strangeness:

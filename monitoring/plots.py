@@ -1,7 +1,7 @@
 """A look for drift as pictures: SVG text that is put straight into the report."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from monitoring.judgement import Finding, excess
 from monitoring.pictures import Figures
@@ -34,24 +35,26 @@ WIDTH_INCH = 11.4
 _FURTHEST = 10.0
 _COLUMNS = 4
 _QUANTILES = np.linspace(0, 1, 101)
-_MARKERS = "osD^"
+# One for each method there is.
+_MARKERS = "os^*PXDv"
 Values = npt.NDArray[np.float64]
 
 
-def scores(findings: Sequence[Finding]) -> str:
-    """Return every score over its threshold, a row for each statistic; beyond 1 is an alarm."""
+def scores(findings: Sequence[Finding], names: Mapping[str, str]) -> str:
+    """Return every score over its threshold, a row for each statistic; beyond 1 is an alarm. `names` are methods'."""
     rows = list(dict.fromkeys((finding.kind, finding.statistic) for finding in findings))
+    methods = list(dict.fromkeys(finding.method for finding in findings))
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        figure.subplots_adjust(left=0.2, right=0.985, top=0.98, bottom=0.55 / figure.get_figheight())
-        methods: dict[str, list[str]] = {}
+        height = figure.get_figheight()
+        figure.subplots_adjust(left=0.2, right=0.985, top=1 - 0.35 / height, bottom=0.55 / height)
+        for method, marker in zip(methods, _MARKERS, strict=False):
+            axes.plot([], [], marker, color=WINDOW, label=names[method])
+        axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=len(methods), fontsize=8, handlelength=1)
         for finding in findings:
-            shapes = methods.setdefault(finding.kind, [])
-            if finding.method not in shapes:
-                shapes.append(finding.method)
-            marker = _MARKERS[shapes.index(finding.method) % len(_MARKERS)]
             place = min(excess(finding), _FURTHEST), rows.index((finding.kind, finding.statistic))
+            marker = _MARKERS[methods.index(finding.method)]
             axes.plot(*place, marker, color=ALARM if finding.alarm else WINDOW, alpha=0.75, markersize=6)
         axes.axvline(1, color=INK, linewidth=1)
         axes.set(xscale="symlog", xlim=(0, _FURTHEST * 1.15), xlabel="score ÷ threshold")
@@ -60,7 +63,7 @@ def scores(findings: Sequence[Finding]) -> str:
         axes.set_yticks(range(len(rows)), [f"{statistic}  ({kind})" for kind, statistic in rows])
         axes.invert_yaxis()
 
-    return _svg("scores", draw, 0.8 + 0.27 * len(rows))
+    return _svg("scores", draw, 1.0 + 0.26 * len(rows))
 
 
 def distributions(columns: Sequence[tuple[str, Values, Values, bool]]) -> str:
@@ -91,6 +94,25 @@ def _distribution(axes: Axes, name: str, reference: Any, window: Any, alarm: boo
     axes.set_title(name, fontsize=9, loc="left", color=ALARM if alarm else INK, weight="bold" if alarm else "normal")
     axes.set(ylim=(0, 1), yticks=(0, 0.5, 1))
     axes.locator_params(axis="x", nbins=4)
+
+
+def classes(names: Sequence[str], reference: Any, window: Any, alarm: bool) -> str:
+    """Return the share of each class in both samples of class indices, int [pictures]."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        height = figure.get_figheight()
+        figure.subplots_adjust(left=0.2, right=0.985, top=1 - 0.1 / height, bottom=0.35 / height)
+        samples = ((reference, REFERENCE, "reference", -0.2), (window, ALARM if alarm else WINDOW, "window", 0.2))
+        for labels, colour, what, offset in samples:
+            shares = np.bincount(labels, minlength=len(names)) / len(labels)
+            axes.barh(np.arange(len(names)) + offset, shares, 0.38, color=colour, label=what)
+        axes.set_yticks(range(len(names)), names)
+        axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.legend(loc="best")
+
+    return _svg("classes", draw, 0.5 + 0.45 * len(names))
 
 
 def embeddings(reference: Figures, window: Figures, alarm: bool) -> str:

@@ -12,7 +12,7 @@ from tasks import TaskSpec, get_task
 from tasks.statistics import INPUT_STATISTICS, prediction_names
 
 VESSELS, EYES = get_task("vessels"), get_task("eye_disease")
-FAST = Rule(draws=600)
+FAST = Rule(draws=640)
 
 
 def figures(count: int, seed: int, task: TaskSpec = EYES) -> Figures:

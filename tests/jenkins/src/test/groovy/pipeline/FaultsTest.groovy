@@ -37,7 +37,7 @@ class FaultsTest {
          ['allOf for anyOf', 'anyOf', 'allOf'],
          ['smoke and full are swapped', "equals expected: 'full'", "equals expected: 'smoke'"],
          ['no load-test gate', "sh 'make gate TASK=\"\$TASK\" PROFILE=\"\$PROFILE\" SLO=\"\$SLO\"'", "echo 'fast'"],
-         ['not compared with the champion', "sh 'make evaluate TASK=\"\$TASK\" DATA=\"\$DATA\"'", "echo 'better'"],
+         ['not compared with the champion', "sh 'make evaluate TASK=\"\$TASK\" PROFILE=\"\$PROFILE\"'", "echo 'better'"],
          ['gates another profile', 'PROFILE="$PROFILE" SLO', 'PROFILE=default SLO'],
          ['forgets the objectives', ' SLO="$SLO"', ''],
          ['forgets the data', ' DATA="$DATA"', ''],
