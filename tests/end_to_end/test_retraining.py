@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from doors import Stages, door
 from frozen_set import frozen_set
-from untrained import model_folder
+from worn import worn
 
 from pipelines.champion import adopt, current, promote, read_journal
-from tasks import get_task
 
 pytestmark = pytest.mark.slow
 
@@ -27,9 +26,9 @@ TRAINING += ["trainer.crops_per_epoch=128", "tracking=none", "data.folds=3"]
 BAR_S = 480.0
 
 
-def _champion(folder: Path) -> Path:
-    """A network that was never trained, exported and promoted."""
-    model = model_folder(get_task(TASK), folder / "untrained")
+def _champion(trained: Path, folder: Path) -> Path:
+    """A network that has gone bad, exported and promoted."""
+    model = worn(trained, folder / "worn")
     exported = door("export", f"model={model}", f"to={folder / 'first'}", f"work={folder / 'work'}", "images=4")
     assert exported.returncode == 0, exported.stdout + exported.stderr
     link = folder / "build" / "model_repository"
@@ -61,7 +60,7 @@ def _drift(champion: Path, images: Path, out: Path) -> int:
 
 
 def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path) -> None:
-    champion = _champion(tmp_path)
+    champion = _champion(stages.model, tmp_path)
     first = current(champion)
     usual, window = _drawn(tmp_path / "usual", 40, 3), _drawn(tmp_path / "window", 30, 5)
     referenced = door("monitoring", "reference", "--task", TASK, "--release", str(champion), "--images", str(usual))

@@ -10,11 +10,10 @@ import pytest
 from doors import Stages, door
 from frozen_set import frozen_set
 from onnx import TensorProto, helper, numpy_helper
-from untrained import model_folder
+from worn import worn
 
 from pipelines.__main__ import main
 from pipelines.champion import adopt, current, name_of, promote
-from tasks import get_task
 from tasks.checksums import list_checksums, write_checksums
 
 pytestmark = pytest.mark.slow
@@ -25,11 +24,11 @@ COARSE = [f"--comparison={word}" for word in [*_COMPARISON, "--least-effect", "0
 
 
 @pytest.fixture(scope="module")
-def arena(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A frozen test set, and a champion whose network was never trained."""
+def arena(stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frozen test set, and a champion whose network has gone bad."""
     folder = tmp_path_factory.mktemp("arena")
     frozen_set(folder)
-    model = model_folder(get_task("vessels"), folder / "untrained")
+    model = worn(stages.model, folder / "worn")
     exported = door("export", f"model={model}", f"to={folder / 'first'}", f"work={folder / 'work'}", "images=4")
     assert exported.returncode == 0, exported.stdout + exported.stderr
     return folder
