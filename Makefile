@@ -8,8 +8,10 @@ TASK ?= vessels
 DATA ?=
 PROFILE ?= default
 FORMATS ?= torchscript,onnx
-CHAMPION ?= $(BUILD)/champion/model_repository
-TEST_SET ?= $(BUILD)/frozen/$(TASK)
+# What outlives a build: `make clean` leaves it alone.
+STATE ?= champions
+CHAMPION ?= $(STATE)/$(TASK)/model_repository
+TEST_SET ?= $(STATE)/$(TASK)/test_set
 TRIGGER ?= asked
 RUN := .venv/bin/python -m
 REPORT = $(if $(JUNIT),--junitxml="$(JUNIT)")
@@ -140,7 +142,7 @@ rollback: $(INSTALLED) ## let CHAMPION be the release that it was before
 
 .PHONY: retrain
 retrain: $(INSTALLED) ## train on DATA, judge and promote, if TRIGGER (asked, drift, labels, schedule) has a reason
-	@$(RUN) pipelines retrain --run "$(BUILD)/retraining/$(TASK)" --task $(TASK) --data "$(DATA)" \
+	@$(RUN) pipelines retrain --run "$(BUILD)/retraining/$(TASK)" --task $(TASK) $(if $(DATA),--data "$(DATA)") \
 		--test-set "$(TEST_SET)" --champion "$(CHAMPION)" --profile $(PROFILE) --trigger $(TRIGGER) \
 		$(if $(DRIFT_REPORT),--drift-report "$(DRIFT_REPORT)")
 

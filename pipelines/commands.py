@@ -2,10 +2,13 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+# As the Makefile has it for its default task.
+CHAMPION = Path("champions/vessels/model_repository")
 Run = Callable[[argparse.Namespace, Console], None]
 
 
@@ -23,3 +26,8 @@ class Commands:
         )
         parser.set_defaults(run=run)
         return parser
+
+
+def add_champion(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that names the champion."""
+    parser.add_argument("--champion", type=Path, default=CHAMPION, help="the link to the release that serves")

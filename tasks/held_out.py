@@ -4,6 +4,7 @@ held_out/images/<name>.*            the encoded picture as published
          truth/<name>.png           segmentation: class indices, in the task's colours for whoever opens it
          field_of_view/<name>.png   0 or 255; absent where the set publishes none
          labels.json                classification: picture → the class's name
+         subjects.json              picture → whom it is of
          probability/<name>.png     segmentation: what the network answered offline, for people to look at
 """
 
@@ -22,6 +23,7 @@ from tasks.spec import Kind, TaskSpec
 
 FOLDER = "held_out"
 LABELS = "labels.json"
+SUBJECTS = "subjects.json"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,16 @@ def read_held_out(model: Path, task: TaskSpec) -> list[HeldOut]:
         labels = _read_json(folder / LABELS)
         return [_labelled(image, labels, task) for image in images]
     return [_segmented(image, folder, task) for image in images]
+
+
+def read_subjects(model: Path) -> dict[str, str]:
+    """Return picture → subject of a model folder's held-out pictures; empty where nobody wrote it down.
+
+    Raises:
+        ImageError: the file is not readable.
+    """
+    path = model / FOLDER / SUBJECTS
+    return {name: str(subject) for name, subject in _read_json(path).items()} if path.exists() else {}
 
 
 def judged_pixels(

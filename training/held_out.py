@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tasks import TaskSpec
-from tasks.held_out import LABELS, save_classes
+from tasks.held_out import LABELS, SUBJECTS, save_classes
 from tasks.processing import Classification, Prediction
 from training.evaluation import Evaluated
 from training.samples import Labelled, Sample
@@ -41,6 +41,7 @@ def keep_held_out(item: Evaluated, task: TaskSpec, folder: Path) -> None:
     name = item.sample.name
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "images" / f"{name}{item.labelled.suffix}").write_bytes(item.labelled.encoded)
+    _keep_word(folder / SUBJECTS, name, item.sample.subject)
     if isinstance(item.prediction, Classification):
         _keep_label(name, item.sample, task, folder)
     else:
@@ -49,10 +50,12 @@ def keep_held_out(item: Evaluated, task: TaskSpec, folder: Path) -> None:
 
 def _keep_label(name: str, sample: Sample, task: TaskSpec, folder: Path) -> None:
     assert sample.label is not None  # noqa: S101 - else its evaluation would have refused it
-    path = folder / LABELS
-    labels = json.loads(path.read_text()) if path.exists() else {}
-    labels[name] = task.classes[sample.label].name
-    path.write_text(json.dumps(labels, indent=2, sort_keys=True) + "\n")
+    _keep_word(folder / LABELS, name, task.classes[sample.label].name)
+
+
+def _keep_word(path: Path, name: str, word: str) -> None:
+    words = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(words | {name: word}, indent=2, sort_keys=True) + "\n")
 
 
 def _keep_masks(name: str, labelled: Labelled, answer: Prediction, task: TaskSpec, folder: Path) -> None:

@@ -8,10 +8,8 @@ from rich.table import Table
 
 from pipelines.champion.journal import Entry, read_journal
 from pipelines.champion.pointer import adopt, current, name_of, promote, roll_back
-from pipelines.commands import Commands
+from pipelines.commands import Commands, add_champion
 from pipelines.errors import PipelineError, RefusedError
-
-CHAMPION = Path("build/model_repository")
 
 
 def add_commands(commands: Commands) -> None:
@@ -20,11 +18,12 @@ def add_commands(commands: Commands) -> None:
     promoted.add_argument("--challenger", type=Path, required=True, help="a placed release")
     promoted.add_argument("--verdict", type=Path, required=True, help="of `python -m pipelines judge`")
     promoted.add_argument("--why", default="", help="a sentence for the journal")
+    promoted.add_argument("--again", action="store_true", help="though it was rolled back before")
     rolled = commands.add("rollback", _roll_back, "let the release be champion that was it before")
     rolled.add_argument("--why", default="asked for", help="a sentence for the journal")
     shown = commands.add("champions", _show, "which releases were champion, when and why")
     for parser in (promoted, rolled, shown):
-        parser.add_argument("--champion", type=Path, default=CHAMPION, help="the link to the release that serves")
+        add_champion(parser)
 
 
 def _promote(options: argparse.Namespace, console: Console) -> None:
@@ -37,8 +36,12 @@ def _promote(options: argparse.Namespace, console: Console) -> None:
     if not verdict.passed:
         raise RefusedError(f"{name} was refused and the champion stays: {verdict.why}")
     release = adopt(options.challenger, options.champion)
+    if release.name != verdict.challenger:
+        raise PipelineError(f"{options.challenger} became another release, {release.name}, meanwhile; judge it")
     why = f"{options.why}: {verdict.why}" if options.why else verdict.why
-    entry = promote(release, options.champion, expected=verdict.champion, why=why, verdict=options.verdict)
+    entry = promote(
+        release, options.champion, expected=verdict.champion, why=why, verdict=options.verdict, again=options.again
+    )
     console.print(_sentence(entry))
 
 

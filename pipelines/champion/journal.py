@@ -13,7 +13,6 @@ from typing import Literal
 from pipelines.errors import PipelineError
 
 FILE = "champions.jsonl"
-_PROMOTED: Literal["promoted"] = "promoted"
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,41 @@ def read_journal(folder: Path) -> list[Entry]:
 
 
 def before(entries: list[Entry], release: str) -> str:
-    """Return the release that was champion before `release` was promoted.
+    """Return the release that was champion before the present one, `release`, was promoted.
 
     Raises:
         PipelineError: none was.
     """
-    for entry in reversed(entries):
-        if entry.to == release and entry.action == _PROMOTED:
-            if entry.previous is not None:
-                return entry.previous
-            break
-    raise PipelineError(f"release {release} is the first champion that {FILE} knows; there is none to go back to")
+    line = _line(entries)
+    while line and line[-1] != release:
+        line.pop()
+    if len(line) < 2:
+        raise PipelineError(f"release {release} is the first champion that {FILE} knows; there is none to go back to")
+    return line[-2]
+
+
+def rolled_back(entries: list[Entry], release: str) -> Entry | None:
+    """Return the entry by which `release` was taken back, if that is the last that became of it."""
+    about = [entry for entry in entries if release in (entry.to, entry.previous)]
+    last = next((each for each in reversed(about) if each.to == release or each.action == "rolled_back"), None)
+    return last if last is not None and last.action == "rolled_back" and last.previous == release else None
+
+
+def _line(entries: list[Entry]) -> list[str]:
+    """Return the champions that are still to go back to, oldest first, the present one last."""
+    line: list[str] = []
+    for entry in entries:
+        if entry.previous in line:
+            # What came after it was killed before it got the link.
+            del line[len(line) - line[::-1].index(entry.previous) :]
+        elif entry.previous is not None:
+            line.append(entry.previous)
+        if entry.action == "promoted":
+            line.append(entry.to)
+        else:
+            while line and line[-1] != entry.to:
+                line.pop()
+    return line
 
 
 def _entry(line: bytes) -> Entry | None:

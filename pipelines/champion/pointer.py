@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.champion.journal import Entry, append, before, read_journal
-from pipelines.errors import PipelineError
+from pipelines.champion.journal import Entry, append, before, read_journal, rolled_back
+from pipelines.errors import PipelineError, RefusedError
 from tasks.checksums import verify_checksums
 from tasks.errors import ChecksumError
 
@@ -25,10 +25,20 @@ def current(link: Path) -> Path | None:
     """
     if not link.is_symlink() and not link.exists():
         return None
-    release = link.resolve()
-    if not link.is_symlink() or release.parent.name != RELEASES or not release.is_dir():
-        raise PipelineError(f"{link} is no link to a release; name the one that `python -m export` makes")
+    release = _named(link)
+    if not release.is_dir():
+        raise PipelineError(
+            f"the champion {release.name} is gone from {release.parent}; roll back to the one before it"
+        )
     return release
+
+
+def _named(link: Path) -> Path:
+    """Return where the link points to, whether anything is there or not."""
+    releases = (link.parent / RELEASES).resolve()
+    if not link.is_symlink() or link.resolve().parent != releases:
+        raise PipelineError(f"{link} is no link to one of {releases}; name the one that `pipelines promote` makes")
+    return link.resolve()
 
 
 def name_of(release: Path) -> str:
@@ -53,6 +63,10 @@ def adopt(candidate: Path, link: Path) -> Path:
     target = link.parent / RELEASES / name_of(source)
     with _alone(link):
         try:
+            if link.is_symlink() and _named(link) == target.resolve() and not _whole(target):
+                raise PipelineError(
+                    f"the champion {target.name} is damaged, and serves; roll back before anything else"
+                )
             if not (target.exists() and _whole(target)):
                 _copy(source, target)
         except OSError as error:
@@ -65,11 +79,18 @@ def _copy(source: Path, target: Path) -> None:
     partial = target.with_name(".adopting")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial, ignore=shutil.ignore_patterns("__pycache__"))
+    if name_of(partial) != target.name:
+        raise PipelineError(f"{source} changed while it was copied; nothing was promoted")
+    for path in (*(path for path in partial.rglob("*") if path.is_file()), partial):
+        _to_disk(path)
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
+    _to_disk(target.parent)
 
 
-def promote(release: Path, link: Path, *, expected: str | None, why: str, verdict: Path | None = None) -> Entry:
+def promote(
+    release: Path, link: Path, *, expected: str | None, why: str, verdict: Path | None = None, again: bool = False
+) -> Entry:
     """Let the champion be `release`, which lies beside it, and return what the journal says of it.
 
     Args:
@@ -78,8 +99,10 @@ def promote(release: Path, link: Path, *, expected: str | None, why: str, verdic
         expected: name of the release that the judgement compared with; another one has come since is an error.
         why: for the journal.
         verdict: likewise.
+        again: whether a release that was rolled back may come again.
 
     Raises:
+        RefusedError: the release was rolled back.
         PipelineError: the champion is another one than expected, or nothing can be written there.
     """
     with _alone(link):
@@ -87,6 +110,9 @@ def promote(release: Path, link: Path, *, expected: str | None, why: str, verdic
         name = champion.name if champion else None
         if name != expected:
             raise PipelineError(f"the champion is {name} and the judgement compared with {expected}; judge anew")
+        taken_back = rolled_back(read_journal(link.parent), release.name)
+        if taken_back is not None and not again:
+            raise RefusedError(f"{release.name} was rolled back at {taken_back.at}: {taken_back.why}")
         return _swap(link, release, Entry("promoted", release.name, name, why, str(verdict) if verdict else None))
 
 
@@ -96,10 +122,10 @@ def roll_back(link: Path, why: str) -> Entry:
     Raises:
         PipelineError: there is none, or it is not what was placed.
     """
+    if not link.is_symlink():
+        raise PipelineError(f"there is no champion at {link}")
     with _alone(link):
-        champion = current(link)
-        if champion is None:
-            raise PipelineError(f"there is no champion at {link}")
+        champion = _named(link)
         former = champion.with_name(before(read_journal(link.parent), champion.name))
         if name_of(former) != former.name:
             raise PipelineError(f"{former} holds another release than its name says; the champion stays")
@@ -138,8 +164,11 @@ def _whole(release: Path) -> bool:
 def _alone(link: Path) -> Iterator[None]:
     """Wait for others who promote, roll back or export here: the lock is the one that `export` takes."""
     releases = link.parent / RELEASES
-    releases.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(releases, os.O_RDONLY)
+    try:
+        releases.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(releases, os.O_RDONLY)
+    except OSError as error:
+        raise PipelineError(f"{releases} cannot be used: {error}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -5,10 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.commands import Commands
+from pipelines.commands import Commands, add_champion
 from pipelines.errors import RefusedError
-
-CHAMPION = Path("build/model_repository")
 
 
 def add_commands(commands: Commands) -> None:
@@ -23,7 +21,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add_judge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--challenger", type=Path, required=True, help="a placed release")
-    parser.add_argument("--champion", type=Path, default=CHAMPION, help="the link to the release that serves")
+    add_champion(parser)
     parser.add_argument("--test-set", type=Path, required=True, help="a frozen test set, see freeze")
     parser.add_argument("--out", type=Path, default=Path("build/judge"), help="verdict.json and what it rests on")
     parser.add_argument("--model", type=Path, help="the challenger's model folder: whom was it trained on?")

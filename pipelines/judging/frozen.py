@@ -19,7 +19,7 @@ from pipelines.errors import PipelineError
 from tasks import Kind, TaskSpec, get_task
 from tasks.checksums import verify_checksums, write_checksums
 from tasks.errors import ChecksumError, ImageError, TaskError
-from tasks.held_out import FOLDER, HeldOut, read_held_out
+from tasks.held_out import FOLDER, HeldOut, read_held_out, read_subjects
 from tasks.imaging import decode
 
 SLICES, SUBJECTS = "slices.json", "subjects.json"
@@ -35,6 +35,7 @@ class FrozenSet:
         pictures: sorted by name.
         slices: slice → names of its pictures, each at least one.
         subjects: whom no challenger may know; empty where nobody said.
+        subject_of: picture → whom it is of; itself where nobody said.
         digest: of all files.
         images: folder of the encoded pictures.
     """
@@ -43,6 +44,7 @@ class FrozenSet:
     pictures: Sequence[HeldOut]
     slices: Mapping[str, Sequence[str]]
     subjects: frozenset[str]
+    subject_of: Mapping[str, str]
     digest: str
     images: Path
 
@@ -69,7 +71,8 @@ def freeze(model: Path, to: Path, own_slices: Path | None = None) -> FrozenSet:
         pictures = read_held_out(partial, task)
         _check_slices(own, {picture.name for picture in pictures}, own_slices)
         _write(partial / SLICES, slices_of(pictures, task) | own)
-        _write(partial / SUBJECTS, sorted(card["subjects"].get("held_out", [])))
+        known = read_subjects(partial).values()
+        _write(partial / SUBJECTS, sorted({*known, *card["subjects"].get("held_out", [])}))
         write_checksums(partial)
         partial.rename(to)
     except (OSError, ValueError, KeyError, TaskError, ImageError) as error:
@@ -91,12 +94,14 @@ def read_frozen(folder: Path) -> FrozenSet:
         pictures = read_held_out(folder, task)
         slices = json.loads((folder / SLICES).read_text())
         subjects = frozenset(json.loads((folder / SUBJECTS).read_text()))
+        known = read_subjects(folder)
     except (ChecksumError, ImageError, TaskError, OSError, ValueError, KeyError) as error:
         raise PipelineError(
             f"{folder} is no frozen test set ({error}); make one with `python -m pipelines freeze`"
         ) from error
     _check_slices(slices, {picture.name for picture in pictures}, folder / SLICES)
-    return FrozenSet(task, pictures, slices, subjects, digest, folder / FOLDER / "images")
+    subject_of = {picture.name: known.get(picture.name, picture.name) for picture in pictures}
+    return FrozenSet(task, pictures, slices, subjects, subject_of, digest, folder / FOLDER / "images")
 
 
 def slices_of(pictures: Sequence[HeldOut], task: TaskSpec) -> dict[str, list[str]]:

@@ -1,10 +1,12 @@
 """The conditions of a promotion as pure functions: each gives a gate that is open or shut, and says why."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from pipelines.judging.answers import Figures
 
@@ -16,7 +18,7 @@ class Margins:
     """How much worse counts as not worse, in units of the figure (Dice, mean IoU, probability of the true class).
 
     Attributes:
-        overall: the lower end of the paired bootstrap's 95 % interval may be so far below 0.
+        overall: the lower end of the 95 % interval may be so far below 0.
         a_slice: the mean difference of a slice may be; slices are too small for an interval that proves anything.
         parity: the served and the reference figure may be so far apart, on average over each slice.
     """
@@ -40,19 +42,29 @@ class Gate:
 
 
 def paired_interval(differences: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the mean of paired differences, by bootstrap over pictures.
+    """Return a 95 % interval of the mean of independent paired differences: of two intervals the wider ends.
 
-    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    The bootstrap's percentiles (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13) are too
+    narrow for few differences, Student's t for skewed ones. One difference alone shows nothing: it has no interval.
     """
     values = np.asarray(differences, np.float64)
+    if len(values) < 2:
+        return -math.inf, math.inf
     drawn = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
     low, high = np.percentile(values[drawn].mean(axis=1), (2.5, 97.5))
-    return float(low), float(high)
+    reach = float(t.ppf(0.975, len(values) - 1)) * values.std(ddof=1) / math.sqrt(len(values))
+    return float(np.minimum(low, values.mean() - reach)), float(np.maximum(high, values.mean() + reach))
 
 
-def quality_gate(champion: Figures, challenger: Figures, margin: float) -> Gate:
-    """Not worse over all pictures: the interval of the paired difference ends above the margin."""
-    differences = [challenger[name] - champion[name] for name in sorted(champion)]
+def quality_gate(champion: Figures, challenger: Figures, subject_of: Mapping[str, str], margin: float) -> Gate:
+    """Not worse over all people: the interval of the paired difference ends above the margin.
+
+    Pictures of one person are alike, so each person is one difference, the mean of theirs.
+    """
+    of_subject: dict[str, list[float]] = {}
+    for name in sorted(champion):
+        of_subject.setdefault(subject_of[name], []).append(challenger[name] - champion[name])
+    differences = [float(np.mean(each)) for each in of_subject.values()]
     low, high = paired_interval(differences)
     # Written so that a NaN shuts the gate.
     passed = low >= -margin
@@ -60,7 +72,7 @@ def quality_gate(champion: Figures, challenger: Figures, margin: float) -> Gate:
     return Gate(
         "quality",
         passed,
-        f"challenger minus champion {mean:+.4f} (95 % {low:+.4f} to {high:+.4f}) over {len(differences)} pictures; "
+        f"challenger minus champion {mean:+.4f} (95 % {low:+.4f} to {high:+.4f}) over {len(differences)} people; "
         f"the lower end may be {-margin:+.4f}",
     )
 
@@ -89,6 +101,8 @@ def parity_gates(reference: Figures, served: Figures, slices: Mapping[str, Seque
 
 def unseen_gate(trained_on: Sequence[str], frozen: frozenset[str]) -> Gate:
     """The challenger was not trained on anybody of the test set."""
+    if not frozen:
+        return Gate("test set unseen", False, "the test set names nobody, so nobody can say; freeze a newer model's")
     known = sorted(frozen & set(trained_on))
     said = f"trained on {len(known)} subjects of the test set: {', '.join(known[:5])}" if known else "none is known"
     return Gate("test set unseen", not known, said)

@@ -22,7 +22,7 @@ from pipelines.judging.gates import (
     slice_gates,
     unseen_gate,
 )
-from pipelines.judging.verdict import Verdict, write_verdict
+from pipelines.judging.verdict import FILE, Verdict, write_verdict
 from pipelines.stages import run_stage
 from tasks.checksums import read_checksums
 
@@ -56,7 +56,7 @@ class Question:
 
 
 def judge(question: Question, console: Console) -> Verdict:
-    """Return the verdict, written to `out/verdict.json`; without a champion only parity is asked.
+    """Return the verdict, written to `out/verdict.json`; without a champion of the task only parity is asked.
 
     Raises:
         PipelineError: the test set or a release cannot be used; a gate that is shut is no error.
@@ -68,11 +68,13 @@ def judge(question: Question, console: Console) -> Verdict:
     if names[0] == names[1]:
         raise PipelineError(f"the challenger is the champion, release {names[0]}; there is nothing to judge")
     question.out.mkdir(parents=True, exist_ok=True)
+    # A judgement that comes to no end must not leave an earlier one behind.
+    (question.out / FILE).unlink(missing_ok=True)
     gates = list(_gates(question, frozen, champion, challenger, console))
     # Minutes of load only for what could still be promoted.
-    if champion is not None and all(gate.passed for gate in gates):
+    if champion is not None and _serves(champion, frozen) and all(gate.passed for gate in gates):
         gates.append(_latency_gate(question, frozen, champion, challenger, console))
-    verdict = Verdict(frozen.task.name, *names, frozen.digest, tuple(gates))
+    verdict = Verdict(frozen.task.name, *names, frozen.digest, tuple(gates), question.profile)
     write_verdict(verdict, question.out)
     console.print(_table(verdict))
     return verdict
@@ -91,9 +93,9 @@ def _gates(
         reference = figures_of(challenger, REFERENCE_PROFILE, frozen, question.out / "reference", console)
         figures["reference"] = reference
         yield from parity_gates(reference, served, frozen.slices, question.margins.parity)
-    if champion is not None:
+    if champion is not None and _serves(champion, frozen):
         figures["champion"] = figures_of(champion, question.profile, frozen, question.out / "champion", console)
-        yield quality_gate(figures["champion"], served, question.margins.overall)
+        yield quality_gate(figures["champion"], served, frozen.subject_of, question.margins.overall)
         yield from slice_gates(figures["champion"], served, frozen.slices, question.margins.a_slice)
     _save(figures, question.out)
 
@@ -112,6 +114,11 @@ def _latency_gate(question: Question, frozen: FrozenSet, champion: Path, challen
             raise
         return Gate("latency", False, str(json.loads(found.read_text()).get("reason", error)))
     return Gate("latency", True, "not slower than the champion, asked by turns")
+
+
+def _serves(champion: Path, frozen: FrozenSet) -> bool:
+    # The first release with a task has nobody of its own to compare with.
+    return (champion / frozen.task.name).is_dir()
 
 
 def _trained_on(model: Path) -> list[str]:

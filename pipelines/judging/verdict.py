@@ -22,6 +22,7 @@ class Verdict:
         challenger, champion: names of the releases; the champion is None where there is none yet.
         test_set: its digest.
         gates: every condition, shut ones included.
+        profile: serving profile that was asked.
     """
 
     task: str
@@ -29,6 +30,7 @@ class Verdict:
     champion: str | None
     test_set: str
     gates: tuple[Gate, ...]
+    profile: str = "default"
 
     @property
     def passed(self) -> bool:
@@ -38,8 +40,10 @@ class Verdict:
     @property
     def why(self) -> str:
         """Return one sentence: the shut gates, or that all are open."""
+        if not self.gates:
+            return "nothing was judged"
         shut = [f"{gate.name}: {gate.said}" for gate in self.gates if not gate.passed]
-        return "; ".join(shut) if shut else f"all {len(self.gates)} gates are open"
+        return "; ".join(shut) if shut else f"all {len(self.gates)} gates are open, as {self.profile}"
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> Path:
@@ -51,6 +55,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
         "challenger": verdict.challenger,
         "champion": verdict.champion,
         "test_set": verdict.test_set,
+        "profile": verdict.profile,
         "passed": verdict.passed,
         "why": verdict.why,
         "gates": [gate.to_dict() for gate in verdict.gates],
@@ -70,6 +75,10 @@ def read_verdict(path: Path) -> Verdict:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         gates = tuple(Gate(**gate) for gate in found["gates"])
-        return Verdict(found["task"], found["challenger"], found["champion"], found["test_set"], gates)
+        if not all(isinstance(gate.passed, bool) for gate in gates):
+            raise TypeError("a gate is neither open nor shut")
+        return Verdict(
+            found["task"], found["challenger"], found["champion"], found["test_set"], gates, found["profile"]
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PipelineError(f"{path} is no verdict ({error}); make one with `python -m pipelines judge`") from error

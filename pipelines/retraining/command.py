@@ -6,9 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines.commands import Commands
-
-CHAMPION = Path("build/model_repository")
+from pipelines.commands import Commands, add_champion
 
 
 def add_commands(commands: Commands) -> None:
@@ -30,7 +28,7 @@ def _add_retrain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", default="vessels")
     parser.add_argument("--data", type=Path, help="labelled pictures")
     parser.add_argument("--test-set", type=Path, help="a frozen test set, see freeze")
-    parser.add_argument("--champion", type=Path, default=CHAMPION, help="the link to the release that serves")
+    add_champion(parser)
     parser.add_argument("--profile", default="default", help="serving profile that is judged")
     parser.add_argument("--training", action="append", default=[], metavar="WORD", help="more for training")
     parser.add_argument("--ingest", action="append", default=[], metavar="WORD", help="more for training ingest")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 FOLDER = "decisions"
-Outcome = Literal["running", "not needed", "promoted", "refused", "failed", "stopped"]
+Outcome = Literal["running", "not needed", "promoted", "unchanged", "refused", "failed", "stopped"]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines.errors import PipelineError
 from pipelines.retraining.settings import Settings
 from pipelines.retraining.steps import Command, Step
-from tasks.checksums import list_checksums, sha256_of
+from tasks.checksums import sha256_of
 
 _ROOT = Path(__file__).parents[2]
 # Door → the folders whose code decides about what it makes.
@@ -24,6 +24,7 @@ _CODE = {
     "export": ("tasks", "training", "export", "model_repository"),
     "pipelines": ("tasks", "serving", "clients/python/fovea_client", "loadtests", "pipelines"),
 }
+_LONGEST = 1000
 _SOURCES = (".py", ".yaml", ".pbtxt", ".j2")
 
 
@@ -69,7 +70,7 @@ def key_of(step: Step, settings: Settings, run: Path, commands: Sequence[Command
     """
     earlier = {name: _result_of(run, name, step) for name in step.needs}
     words = [[word.replace(str(run), "<run>") for word in command] for command in commands]
-    read = [_digest(path, step) for path in step.reads(settings)]
+    read = [_digest(path, step) for path in (*step.reads(settings), *_named_files(commands))]
     code = {door: _code_digest(_CODE[door]) for door in sorted({command[0] for command in commands})}
     return _hash([step.name, earlier, words, read, code])
 
@@ -78,7 +79,21 @@ def digest_of(folder: Path) -> str:
     """Return the digest of all files below a folder, or of a file."""
     if folder.is_file():
         return sha256_of(folder)
-    return _hash(list_checksums(folder))
+    # Linked folders too: data often lies elsewhere.
+    files = sorted(Path(at) / name for at, _, names in os.walk(folder, followlinks=True) for name in names)
+    found = {str(path.relative_to(folder)): sha256_of(path) for path in files if _counts(path)}
+    return _hash(found)
+
+
+def _counts(path: Path) -> bool:
+    return path.is_file() and path.suffix != ".pyc"
+
+
+def _named_files(commands: Sequence[Command]) -> list[Path]:
+    """Return the files that words name, such as one of objectives."""
+    words = [word for _, *words in commands for word in words]
+    named = [Path(part) for word in words for part in (word, word.rpartition("=")[2]) if part and len(part) < _LONGEST]
+    return [path for path in dict.fromkeys(named) if path.is_file()]
 
 
 def _result_of(run: Path, name: str, step: Step) -> str:

@@ -11,7 +11,7 @@ from pipelines.champion import current
 from pipelines.errors import PipelineError, RefusedError
 from pipelines.retraining.decisions import Decision, DecisionFile, now
 from pipelines.retraining.records import digest_of
-from pipelines.retraining.run import run_all
+from pipelines.retraining.run import REFUSED, run_all
 from pipelines.retraining.settings import Settings, parse_settings, write_settings
 from pipelines.retraining.triggers import Reason, of_drift, of_labels, of_schedule
 
@@ -50,12 +50,15 @@ def retrain(settings: Settings, run: Path, call: Call, console: Console) -> Deci
         console.print(f"not needed: {reason.said}")
         return file.close("not needed", reason.said, _champion(settings))
     console.print(f"retraining: {reason.said}")
+    before = _champion(settings)
     try:
+        # Before the run: what arrives meanwhile is news to the next one.
+        data = digest_of(settings.data)
         write_settings(settings.model_copy(update={"why": f"{call.trigger}: {reason.said}"}), run)
         _run(run, call, console)
     except RefusedError as error:
-        _remember(settings, run)
-        file.close("refused", _refusal(run) or str(error), _champion(settings))
+        (run / LAST_DATA).write_text(data + "\n")
+        file.close("refused", _refusal(run, error), _champion(settings))
         raise
     except PipelineError as error:
         file.close("failed", str(error), _champion(settings))
@@ -63,7 +66,9 @@ def retrain(settings: Settings, run: Path, call: Call, console: Console) -> Deci
     except BaseException:
         file.close("stopped", "it was stopped; called again it goes on where it was", _champion(settings))
         raise
-    _remember(settings, run)
+    (run / LAST_DATA).write_text(data + "\n")
+    if _champion(settings) == before:
+        return file.close("unchanged", "the release made of this is the champion already", before)
     return file.close("promoted", "every gate is open", _champion(settings))
 
 
@@ -93,7 +98,7 @@ def _reason(settings: Settings, run: Path, call: Call) -> Reason:
         case "drift":
             if call.drift_report is None:
                 raise PipelineError("the trigger drift needs --drift-report, a drift.json")
-            return of_drift(call.drift_report)
+            return of_drift(call.drift_report, settings.task, _champion(settings))
         case "labels":
             return of_labels(settings.data, run / LAST_DATA)
         case "schedule":
@@ -110,15 +115,13 @@ def _run(run: Path, call: Call, console: Console) -> None:
     run_here(run)
 
 
-def _refusal(run: Path) -> str:
+def _refusal(run: Path, error: RefusedError) -> str:
     from pipelines.judging.verdict import FILE, read_verdict  # noqa: PLC0415 - as in _run
 
-    path = run / "judge" / FILE
-    return read_verdict(path).why if path.exists() else ""
-
-
-def _remember(settings: Settings, run: Path) -> None:
-    (run / LAST_DATA).write_text(digest_of(settings.data) + "\n")
+    step = (run / REFUSED).read_text() if (run / REFUSED).exists() else ""
+    if step == "judge" and (run / step / FILE).exists():
+        return read_verdict(run / step / FILE).why
+    return f"{error}; see {run / step}" if step else str(error)
 
 
 def _champion(settings: Settings) -> str | None:

@@ -66,7 +66,7 @@ def _run(step: Step, settings: Settings, own: Path, console: Console) -> None:
             run_stage(console, step.name, door, words)
         except StageError as error:
             if error.status == RefusedError.STATUS:
-                (own.parent / REFUSED).touch()
+                (own.parent / REFUSED).write_text(step.name)
                 raise RefusedError(f"step {step.name} refused the challenger; the champion stays") from error
             raise
 

@@ -21,8 +21,8 @@ class Reason:
     said: str
 
 
-def of_drift(report: Path) -> Reason:
-    """What `python -m monitoring drift` found, drift.json.
+def of_drift(report: Path, task: str, champion: str | None) -> Reason:
+    """What `python -m monitoring drift` found, drift.json, if it is of this task and of the present champion.
 
     Raises:
         PipelineError: the file is no such report.
@@ -35,10 +35,23 @@ def of_drift(report: Path) -> Reason:
         raise PipelineError(
             f"{report} is no drift report ({error}); make one with `python -m monitoring drift`"
         ) from error
+    other = _of_another(found, task, champion)
+    if other:
+        return Reason(False, other)
     images = found.get("window_images", "?")
     if not wanted:
         return Reason(False, f"no drift in {images} images")
     return Reason(True, f"drift in {images} images: {', '.join(alarms) or 'no test is named'}")
+
+
+def _of_another(found: dict[str, Any], task: str, champion: str | None) -> str:
+    if found.get("task") != task:
+        return f"the drift report is of {found.get('task')}"
+    release = str(found.get("release", ""))
+    # An alarm about the former champion is no reason to replace the present one.
+    if release and champion and not release.startswith(champion):
+        return f"the drift report is of release {release[:16]}, and the champion is {champion}"
+    return ""
 
 
 def of_labels(data: Path, last: Path) -> Reason:
@@ -56,7 +69,7 @@ def of_schedule(champion: Path, every: timedelta, now: datetime | None = None) -
     """Whether the champion has been champion for longer than `every`."""
     if current(champion) is None:
         return Reason(True, "there is no champion")
-    entries = read_journal(champion.parent)
+    entries = [entry for entry in read_journal(champion.parent) if entry.to == champion.resolve().name]
     if not entries:
         return Reason(True, "nobody knows how old the champion is")
     age = (now or datetime.now(UTC)) - datetime.fromisoformat(entries[-1].at)

@@ -14,11 +14,11 @@ from worn import worn
 
 from pipelines.champion import adopt, current, promote, read_journal
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timing]
 
 TASK = "vessels"
 # Coarse: what is asked here is whether the loop closes, on a machine that is never quiet.
-COMPARISON = ["--pairs", "6", "--max-pairs", "6", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
+COMPARISON = ["--pairs", "6", "--max-pairs", "18", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
 COMPARISON += ["--least-effect", "0.9", "--must-see", "1", "--quantile", "p50"]
 LOAD_TEST = ["--rate", "1", "--duration-s", "6", "--warm-up-s", "1"]
 TRAINING = ["trainer=smoke", "trainer.epochs=8", "network.stride=2", "network.widths=[16,32,64]"]

@@ -49,7 +49,7 @@ def test_labels_are_those_of_the_parameter(configuration: dict[str, Any]) -> Non
 def test_variables_that_are_neither_parameter_nor_built_in_are_configured(configuration: dict[str, Any]) -> None:
     properties = configuration["jenkins"]["globalNodeProperties"][0]["envVars"]["env"]
     ours = set(re.findall(r"FOVEA_[A-Z_]+", JENKINSFILE))
-    for_make = {"CHAMPION", "TEST_SET"}
+    for_make = {"STATE"}
     assert {entry["key"] for entry in properties} == ours | for_make
 
 

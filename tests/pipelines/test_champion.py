@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.champion import adopt, current, name_of, promote, read_journal, roll_back
-from pipelines.champion.journal import FILE
-from pipelines.errors import PipelineError
+from pipelines.champion.journal import FILE, Entry, append
+from pipelines.errors import PipelineError, RefusedError
 from tasks.checksums import list_checksums, write_checksums
 
 
@@ -66,6 +67,54 @@ def test_rolling_back_twice_goes_further_back_and_not_forth(tmp_path: Path, link
     assert current(link).name == names[0]
 
 
+def test_a_killed_promotion_and_a_champion_that_came_twice_do_not_turn_the_way_back_in_circles(
+    tmp_path: Path, link: Path
+) -> None:
+    names = [current(link).name]
+    second = _challenge(tmp_path, link, "second")
+    promote(second, link, expected=names[0], why="")
+    # Journalled and killed before the link was replaced.
+    append(link.parent, Entry("promoted", names[0], second.name, "killed"))
+    assert roll_back(link, "").to == names[0]
+    with pytest.raises(PipelineError, match="none to go back to"):
+        roll_back(link, "")
+    promote(second, link, expected=names[0], why="", again=True)
+    promote(link.parent / "releases" / names[0], link, expected=second.name, why="", again=True)
+    assert [roll_back(link, "").to, roll_back(link, "").to] == [second.name, names[0]]
+    with pytest.raises(PipelineError, match="none to go back to"):
+        roll_back(link, "")
+
+
+def test_what_was_rolled_back_does_not_come_again_by_itself(tmp_path: Path, link: Path) -> None:
+    first, second = current(link).name, _challenge(tmp_path, link, "second")
+    promote(second, link, expected=first, why="better")
+    roll_back(link, "misses bleeding")
+    with pytest.raises(RefusedError, match="misses bleeding"):
+        promote(second, link, expected=first, why="better")
+    assert current(link).name == first
+    promote(second, link, expected=first, why="it was the camera", again=True)
+    third = _challenge(tmp_path, link, "third")
+    promote(third, link, expected=second.name, why="")
+    promote(second, link, expected=third.name, why="replaced, not taken back")
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_from_a_damaged_champion_there_is_a_way_back(tmp_path: Path, link: Path, damage: str) -> None:
+    first, second = current(link).name, _challenge(tmp_path, link, "second")
+    promote(second, link, expected=first, why="")
+    if damage == "gone":
+        shutil.rmtree(second)
+        with pytest.raises(PipelineError, match="roll back"):
+            current(link)
+    else:
+        (second / "vessels" / "config.pbtxt").write_text("changed")
+        with pytest.raises(PipelineError, match="is damaged, and serves"):
+            adopt(tmp_path / "second", link)
+        assert second.exists()
+    assert roll_back(link, "damaged").to == first
+    assert current(link).name == first
+
+
 def test_a_champion_that_came_in_between_is_not_replaced_unseen(tmp_path: Path, link: Path) -> None:
     second, third = (_challenge(tmp_path, link, text) for text in ("second", "third"))
     seen = current(link).name
@@ -95,7 +144,7 @@ def test_a_damaged_challenger_is_not_adopted(tmp_path: Path, link: Path) -> None
 
 def test_a_folder_is_no_champion(tmp_path: Path) -> None:
     (tmp_path / "model_repository").mkdir()
-    with pytest.raises(PipelineError, match="no link to a release"):
+    with pytest.raises(PipelineError, match="no link to one of"):
         current(tmp_path / "model_repository")
 
 

@@ -26,6 +26,9 @@ SLICES = {"dark": ["a", "b"], "bright": ["c", "d"]}
 CHAMPION = {"a": 0.80, "b": 0.70, "c": 0.75, "d": 0.65}
 
 
+EACH = {name: name for name in CHAMPION}
+
+
 def _moved(**by: float) -> dict[str, float]:
     return {name: figure + by.get(name, 0.0) for name, figure in CHAMPION.items()}
 
@@ -43,13 +46,34 @@ def test_a_slice_that_got_worse_shuts_its_gate_though_the_mean_rose() -> None:
 )
 def test_quality_may_fall_by_its_margin_and_no_more(by: float, passed: bool) -> None:
     challenger = {name: figure + by for name, figure in CHAMPION.items()}
-    assert quality_gate(CHAMPION, challenger, margin=0.01).passed is passed
+    assert quality_gate(CHAMPION, challenger, EACH, margin=0.01).passed is passed
 
 
 def test_a_difference_that_hides_in_noise_is_no_proof() -> None:
     challenger = _moved(a=0.2, b=-0.2, c=0.2, d=-0.2)
-    gate = quality_gate(CHAMPION, challenger, margin=0.01)
+    gate = quality_gate(CHAMPION, challenger, EACH, margin=0.01)
     assert not gate.passed, "four pictures cannot show that it is not worse"
+
+
+def test_two_eyes_of_a_person_are_one_proof() -> None:
+    challenger = _moved(a=0.02, b=0.02, c=-0.012, d=-0.012)
+    person = {"a": "1", "b": "1", "c": "2", "d": "2"}
+    one, two = (quality_gate(CHAMPION, challenger, of, 0.03) for of in (EACH, person))
+    assert one.passed
+    assert not two.passed
+    assert "over 2 people" in two.said
+    alone = quality_gate(CHAMPION, _moved(a=0.3, b=0.3, c=0.3, d=0.3), dict.fromkeys("abcd", "1"), 0.01)
+    assert not alone.passed, "one person shows nothing"
+
+
+@pytest.mark.parametrize("people", [3, 6, 12])
+def test_what_is_worse_by_the_margin_seldom_passes(people: int) -> None:
+    generator = np.random.default_rng(people)
+    passed = 0
+    for seed in range(400):
+        low, _ = paired_interval(generator.normal(-0.01, 0.05, people).tolist(), seed)
+        passed += low >= -0.01
+    assert passed <= 20, "2.5 % are promised, and 5 % would be 20"
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -70,6 +94,7 @@ def test_parity_broken_in_one_slice_is_not_averaged_away() -> None:
 
 def test_whoever_trained_on_the_test_set_is_out() -> None:
     assert unseen_gate(["01", "02"], frozenset({"41"})).passed
+    assert not unseen_gate(["01", "02"], frozenset()).passed, "nobody can say"
     gate = unseen_gate(["01", "41"], frozenset({"41", "42"}))
     assert not gate.passed
     assert "41" in gate.said
@@ -127,7 +152,15 @@ def test_promote_acts_on_its_own_verdict_alone(tmp_path: Path, capsys: pytest.Ca
     assert current(link).name == name
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"gates": 3}', json.dumps({"gates": [{"name": 1}]})])
+_SAID_SO = json.dumps(
+    {
+        **dict.fromkeys(("task", "challenger", "champion", "test_set", "profile"), ""),
+        "gates": [{"name": "quality", "passed": "no", "said": ""}],
+    }
+)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"gates": 3}', json.dumps({"gates": [{"name": 1}]}), _SAID_SO])
 def test_what_is_no_verdict_is_one_sentence(tmp_path: Path, content: str) -> None:
     path = tmp_path / "verdict.json"
     path.write_text(content)

@@ -19,7 +19,7 @@ from tasks.checksums import list_checksums, write_checksums
 pytestmark = pytest.mark.slow
 
 # Coarse on purpose: what is planted is twice as slow, and machines of tests are never quiet.
-_COMPARISON = ["--pairs", "6", "--max-pairs", "6", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
+_COMPARISON = ["--pairs", "6", "--max-pairs", "18", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
 COARSE = [f"--comparison={word}" for word in [*_COMPARISON, "--least-effect", "0.6", "--must-see", "1"]]
 
 
@@ -53,6 +53,7 @@ def _promote(champion: Path, challenger: Path, out: Path) -> int:
     return main(["promote", *places, "--verdict", str(out / "verdict.json")])
 
 
+@pytest.mark.timing
 def test_a_better_challenger_is_promoted_and_rolled_back(
     arena: Path, champion: Path, stages: Stages, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ def _altered(release: Path, to: Path) -> Path:
     return Path(shutil.copytree(release.resolve(), to, ignore=shutil.ignore_patterns("__pycache__")))
 
 
+@pytest.mark.timing
 def test_a_slower_challenger_is_refused(arena: Path, champion: Path, stages: Stages, tmp_path: Path) -> None:
     slow = _altered(stages.repository, tmp_path / "slow")
     preprocess = slow / "vessels_preprocess" / "1" / "model.py"

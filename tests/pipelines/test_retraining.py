@@ -113,6 +113,34 @@ def test_keys_differ_by_all_that_decides(run: Path, stages, settings: Settings) 
     assert key() != key(("seed=3",))
 
 
+def test_a_file_that_a_word_names_and_a_linked_folder_are_read(
+    run: Path, stages, settings: Settings, tmp_path: Path
+) -> None:
+    slo, elsewhere = tmp_path / "slo.yaml", tmp_path / "elsewhere"
+    slo.write_text("p99: 400")
+    elsewhere.mkdir()
+    (settings.data / "linked").symlink_to(elsewhere)
+    write_settings(settings.model_copy(update={"load_test": ("--slo", str(slo))}), run)
+    run_all(run, CONSOLE)
+    slo.write_text("p99: 300")
+    run_all(run, CONSOLE)
+    assert (stages["train"], stages["gate"]) == (1, 2)
+    (elsewhere / "picture").write_bytes(b"2")
+    run_all(run, CONSOLE)
+    assert stages["ingest"] == 2
+
+
+def test_the_record_names_the_step_that_refused(
+    monkeypatch: pytest.MonkeyPatch, run: Path, stages, settings: Settings
+) -> None:
+    stages["fails"]["gate"] = RefusedError.STATUS
+    with pytest.raises(RefusedError):
+        retrain(settings, run, Call(), CONSOLE)
+    (decision,) = _decisions(settings)
+    assert decision["outcome"] == "refused"
+    assert "step gate refused" in decision["why"]
+
+
 def test_a_step_without_its_needs_is_one_sentence(run: Path, stages, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["step", "train", "--run", str(run)]) == 1
     assert "step train needs step ingest" in capsys.readouterr().out
@@ -139,7 +167,7 @@ def _decisions(settings: Settings) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("ends", "outcome"),
     [
-        (None, "promoted"),
+        (None, "unchanged"),
         (RefusedError("worse"), "refused"),
         (StageError("stage train failed"), "failed"),
         (KeyboardInterrupt(), "stopped"),
@@ -172,7 +200,7 @@ def _drift(path: Path, *alarms: bool) -> Path:
 
 
 def test_drift_is_a_reason_and_no_drift_is_recorded_too(settings: Settings, run: Path, tmp_path: Path) -> None:
-    found = of_drift(_drift(tmp_path / "drift.json", False, True))
+    found = of_drift(_drift(tmp_path / "drift.json", False, True), "vessels", None)
     assert found.wanted
     assert found.said == "drift in 60 images: s1 (ks)"
     quiet = _drift(tmp_path / "drift.json", False, False)
@@ -180,7 +208,12 @@ def test_drift_is_a_reason_and_no_drift_is_recorded_too(settings: Settings, run:
     assert (decision.outcome, decision.why) == ("not needed", "no drift in 60 images")
     assert _decisions(settings)[0]["outcome"] == "not needed"
     with pytest.raises(PipelineError, match="is no drift report"):
-        of_drift(settings.data / "picture")
+        of_drift(settings.data / "picture", "vessels", None)
+    assert "of vessels" in of_drift(_drift(tmp_path / "drift.json", True), "eye_disease", None).said
+    path = _drift(tmp_path / "drift.json", True)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"release": "a" * 64}))
+    assert of_drift(path, "vessels", "a" * 16).wanted
+    assert not of_drift(path, "vessels", "b" * 16).wanted, "an alarm about the champion before"
 
 
 def test_new_labels_are_a_reason_once(
@@ -188,11 +221,17 @@ def test_new_labels_are_a_reason_once(
 ) -> None:
     monkeypatch.setattr(retraining, "run_all", lambda *_: None)
     call = Call("labels")
-    assert retrain(settings, run, call, CONSOLE).outcome == "promoted"
+    assert retrain(settings, run, call, CONSOLE).outcome == "unchanged"
     assert retrain(settings, run, call, CONSOLE).outcome == "not needed"
     (settings.data / "another").write_bytes(b"2")
     assert of_labels(settings.data, run / retraining.LAST_DATA).said == "the labelled data has changed"
-    assert retrain(settings, run, call, CONSOLE).outcome == "promoted"
+
+    def while_training(*_: object) -> None:
+        (settings.data / "late").write_bytes(b"3")
+
+    monkeypatch.setattr(retraining, "run_all", while_training)
+    assert retrain(settings, run, call, CONSOLE).outcome == "unchanged"
+    assert of_labels(settings.data, run / retraining.LAST_DATA).wanted, "what came meanwhile is news"
 
 
 def test_an_old_champion_is_a_reason(settings: Settings, tmp_path: Path) -> None:
