@@ -29,6 +29,7 @@ def _add_judge(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--margin", type=float, default=0.01, help="how much worse over all pictures counts as none")
     parser.add_argument("--slice-margin", type=float, default=0.02, help="the same for a slice")
     parser.add_argument("--comparison", action="append", default=[], metavar="WORD", help="more for loadtests compare")
+    parser.add_argument("--no-latency", action="store_true", help="leave latency to the load-test gate")
 
 
 def _add_gate(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,7 @@ def _judge(options: argparse.Namespace, console: Console) -> None:
         options.model,
         Margins(options.margin, options.slice_margin),
         options.comparison,
+        not options.no_latency,
     )
     verdict = judge(question, console)
     if not verdict.passed:

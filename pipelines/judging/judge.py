@@ -43,6 +43,7 @@ class Question:
         model: the challenger's model folder, which says whom it was trained on; None leaves that gate out.
         margins: see there.
         comparison: further words of `python -m loadtests compare`.
+        latency: whether it is compared; on a machine that is never quiet it may be left to the load-test gate.
     """
 
     challenger: Path
@@ -53,6 +54,7 @@ class Question:
     model: Path | None = None
     margins: Margins = Margins()  # noqa: RUF009 - a frozen value
     comparison: Sequence[str] = field(default_factory=tuple)
+    latency: bool = True
 
 
 def judge(question: Question, console: Console) -> Verdict:
@@ -71,8 +73,9 @@ def judge(question: Question, console: Console) -> Verdict:
     # A judgement that comes to no end must not leave an earlier one behind.
     (question.out / FILE).unlink(missing_ok=True)
     gates = list(_gates(question, frozen, champion, challenger, console))
+    asked = question.latency and champion is not None and _serves(champion, frozen)
     # Minutes of load only for what could still be promoted.
-    if champion is not None and _serves(champion, frozen) and all(gate.passed for gate in gates):
+    if asked and champion is not None and all(gate.passed for gate in gates):
         gates.append(_latency_gate(question, frozen, champion, challenger, console))
     verdict = Verdict(frozen.task.name, *names, frozen.digest, tuple(gates), question.profile)
     write_verdict(verdict, question.out)

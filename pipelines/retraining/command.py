@@ -34,6 +34,7 @@ def _add_retrain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ingest", action="append", default=[], metavar="WORD", help="more for training ingest")
     parser.add_argument("--load-test", action="append", default=[], metavar="WORD", help="more for loadtests run")
     parser.add_argument("--comparison", action="append", default=[], metavar="WORD", help="more for loadtests compare")
+    parser.add_argument("--no-latency", action="store_true", help="leave latency to the load-test gate")
     parser.add_argument("--trigger", choices=("asked", "drift", "labels", "schedule"), default="asked")
     parser.add_argument("--drift-report", type=Path, help="drift.json of `python -m monitoring drift`")
     parser.add_argument("--every-days", type=float, default=30.0, help="of the trigger schedule")

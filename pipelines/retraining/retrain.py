@@ -84,7 +84,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
         raise PipelineError("retrain needs --data and --test-set, or --settings")
     words = {name: tuple(getattr(options, name)) for name in ("training", "ingest", "load_test", "comparison")}
     places = {name: getattr(options, name) for name in ("data", "test_set", "champion")}
-    return _absolute(Settings(task=options.task, profile=options.profile, **places, **words))
+    asked = {"task": options.task, "profile": options.profile, "latency": not options.no_latency}
+    return _absolute(Settings(**asked, **places, **words))
 
 
 def _absolute(settings: Settings) -> Settings:

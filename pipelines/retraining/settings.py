@@ -25,6 +25,7 @@ class Settings(BaseModel):
         ingest: further words of `python -m training ingest`.
         load_test: further words of `python -m loadtests run`.
         comparison: further words of `python -m loadtests compare`.
+        latency: whether challenger and champion are compared in it.
         why: what set it off.
     """
 
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     ingest: tuple[str, ...] = ()
     load_test: tuple[str, ...] = ()
     comparison: tuple[str, ...] = ()
+    latency: bool = True
     why: str = "asked for"
 
 

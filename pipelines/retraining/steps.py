@@ -80,7 +80,7 @@ def _assemble(_: Settings, run: Path, __: Path) -> list[Command]:
 def _judge(settings: Settings, run: Path, own: Path) -> list[Command]:
     places = ["--challenger", str(candidate(run)), "--champion", str(settings.champion)]
     rest = ["--test-set", str(settings.test_set), "--model", str(run / "train" / "model"), "--out", str(own)]
-    more = [f"--comparison={word}" for word in settings.comparison]
+    more = [f"--comparison={word}" for word in settings.comparison] + ["--no-latency"] * (not settings.latency)
     return [["pipelines", "judge", *places, *rest, "--profile", settings.profile, *more]]
 
 

@@ -19,7 +19,7 @@ from tasks.checksums import list_checksums, write_checksums
 pytestmark = pytest.mark.slow
 
 # Coarse on purpose: what is planted is twice as slow, and machines of tests are never quiet.
-_COMPARISON = ["--pairs", "6", "--max-pairs", "18", "--slice-s", "1", "--rate", "10", "--warm-up-s", "0.5"]
+_COMPARISON = ["--pairs", "6", "--max-pairs", "6", "--slice-s", "3", "--rate", "4", "--warm-up-s", "0.5"]
 COARSE = [f"--comparison={word}" for word in [*_COMPARISON, "--least-effect", "0.6", "--must-see", "1"]]
 
 
@@ -53,16 +53,16 @@ def _promote(champion: Path, challenger: Path, out: Path) -> int:
     return main(["promote", *places, "--verdict", str(out / "verdict.json")])
 
 
-@pytest.mark.timing
 def test_a_better_challenger_is_promoted_and_rolled_back(
     arena: Path, champion: Path, stages: Stages, tmp_path: Path
 ) -> None:
     first = champion.resolve()
     before = list_checksums(first)
-    words = ["--model", str(stages.model)]
+    # Latency is another test's: on a machine with other work it takes minutes to show that nothing is slower.
+    words = ["--model", str(stages.model), "--no-latency"]
     status, gates, why = _judge(arena, champion, stages.repository, tmp_path / "judge", *words)
     assert status == 0, why
-    assert {"test set unseen", "quality", "slice dark", "parity bright", "latency"} <= gates.keys()
+    assert {"test set unseen", "quality", "slice dark", "parity bright"} <= gates.keys()
     assert _promote(champion, stages.repository, tmp_path / "judge") == 0
     assert current(champion).name == name_of(stages.repository.resolve())
     assert main(["rollback", "--champion", str(champion)]) == 0
@@ -86,17 +86,15 @@ def _altered(release: Path, to: Path) -> Path:
     return Path(shutil.copytree(release.resolve(), to, ignore=shutil.ignore_patterns("__pycache__")))
 
 
-@pytest.mark.timing
 def test_a_slower_challenger_is_refused(arena: Path, champion: Path, stages: Stages, tmp_path: Path) -> None:
     slow = _altered(stages.repository, tmp_path / "slow")
     preprocess = slow / "vessels_preprocess" / "1" / "model.py"
     code = preprocess.read_text()
     assert "begun_ns = time.monotonic_ns()" in code
-    stalled = "begun_ns = time.monotonic_ns()\n        time.sleep(1.5)"
+    stalled = "begun_ns = time.monotonic_ns()\n        time.sleep(0.2)"
     preprocess.write_text(code.replace("begun_ns = time.monotonic_ns()", stalled))
     write_checksums(slow)
-    words = ["--comparison=--rate", "--comparison=2", "--comparison=--slice-s", "--comparison=5"]
-    status, gates, why = _judge(arena, champion, slow, tmp_path / "judge", *words)
+    status, gates, why = _judge(arena, champion, slow, tmp_path / "judge")
     assert status == 3, why
     assert [name for name, passed in gates.items() if not passed] == ["latency"]
     assert current(champion).name == name_of(arena / "first")
