@@ -9,6 +9,7 @@ Pictures may be personal data: the folder is its owner's alone, and what is kept
 
 import fcntl
 import json
+import math
 import os
 import re
 import secrets
@@ -51,6 +52,16 @@ class Policy:
     max_mb: float = 500.0
     days: float = 30.0
 
+    def __post_init__(self) -> None:
+        """Refuse values that bound nothing.
+
+        Raises:
+            SamplesError: one that is not a number above 0.
+        """
+        for name, value in asdict(self).items():
+            if not _is_number(value) or value <= 0:
+                raise SamplesError(f"{name} is {value!r} and must be a number above 0")
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -92,7 +103,7 @@ class Samples:
         self._kept, self._pending = folder / "kept", folder / "pending"
         try:
             self.policy = Policy(**json.loads((folder / "policy.json").read_text()))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, SamplesError) as error:
             said = f"{folder} keeps no samples ({error}); allow it with `python -m monitoring samples enable {folder}`"
             raise SamplesError(said) from error
         self._pause_s, self._next_s = 3600 / self.policy.candidates_per_hour, 0.0
@@ -189,9 +200,8 @@ class Samples:
         descriptor = os.open(self.folder / ".turn", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            last = os.read(descriptor, 32)
-            now_s = time.time()
-            if last and 0 <= now_s - float(last) < self._pause_s:
+            last_s, now_s = _seconds(os.read(descriptor, 32)), time.time()
+            if 0 <= now_s - last_s < self._pause_s:
                 return False
             os.pwrite(descriptor, f"{now_s:<20.3f}".encode(), 0)
         except BlockingIOError:
@@ -244,6 +254,14 @@ def enable(folder: Path, policy: Policy) -> Samples:
     return Samples(folder)
 
 
+def _seconds(said: bytes) -> float:
+    """Return the time that is written, or long ago where none is: a disk that was full leaves zero bytes."""
+    try:
+        return float(said)
+    except ValueError:
+        return 0.0
+
+
 def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -253,6 +271,12 @@ def _write(path: Path, data: bytes) -> None:
 def _read(path: Path) -> Sample | None:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
+        if not all(_is_number(found[name]) for name in ("kept_s", "uncertainty", "bytes")):
+            return None
         return Sample(**found)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None  # deleted meanwhile, or not ours
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -129,3 +129,26 @@ def test_a_forged_key_keeps_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         samples.judge("vessels-17", "vessels", {"entropy": 1.0})
     assert list((samples.folder / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("said", [bytes(20), b"yesterday"])
+def test_an_unreadable_turn_counts_as_none(tmp_path: Path, said: bytes) -> None:
+    samples = store(tmp_path)
+    (samples.folder / ".turn").write_bytes(said)
+    assert samples.offer(b"x", "vessels-1")
+
+
+@pytest.mark.parametrize("policy", [{"candidates_per_hour": 0}, {"candidates_per_hour": "60"}, {"days": float("nan")}])
+def test_a_policy_that_bounds_nothing_is_a_sentence(tmp_path: Path, policy: dict[str, object]) -> None:
+    samples = store(tmp_path)
+    (samples.folder / "policy.json").write_text(json.dumps(policy))
+    with pytest.raises(SamplesError, match=f"{next(iter(policy))} is .* and must be a number above 0"):
+        Samples(samples.folder)
+
+
+@pytest.mark.parametrize("wrong", [{"uncertainty": "0.5"}, {"kept_s": None}])
+def test_a_description_edited_by_hand_stops_nothing(tmp_path: Path, wrong: dict[str, object]) -> None:
+    samples = store(tmp_path)
+    described = samples.folder / "kept" / str(keep(samples, 0.9)) / "sample.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | wrong))
+    assert keep(samples, 0.5)

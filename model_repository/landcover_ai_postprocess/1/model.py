@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,11 +60,14 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
-        self.watch(given, outputs)
+        with harmless("a prediction was not looked at"):
+            self.watch(given, outputs)
         if (clock := pb_utils.get_input_tensor_by_name(request, CLOCK)) is not None:
             spent = spent_us(clock.as_numpy(), begun_ns, time.monotonic_ns())
-            self.telemetry.took(int(spent.sum()) / 1e6)
-            self.judge(int(clock.as_numpy()[0]), given, outputs)
+            with harmless("a request's time was not counted"):
+                self.telemetry.took(int(spent.sum()) / 1e6)
+            with harmless("a sample was not kept"):
+                self.judge(int(clock.as_numpy()[0]), given, outputs)
             outputs["server_us"] = spent
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
@@ -86,12 +91,18 @@ class TritonPythonModel:
     ) -> None:
         """Keep the picture whose preprocessing began then, if it is held and among the most uncertain."""
         key = f"{self.task.name}-{begun_ns}"
-        try:
-            if self.samples and self.samples.holds(key):
-                label = self.task.classes[int(outputs["label"][0])].name if "label" in outputs else None
-                self.samples.judge(key, self.task.name, self.figures(given), outputs.get("mask"), label)
-        except OSError as error:
-            pb_utils.Logger.log_warn(f"a sample was not kept: {error}")
+        if self.samples and self.samples.holds(key):
+            label = self.task.classes[int(outputs["label"][0])].name if "label" in outputs else None
+            self.samples.judge(key, self.task.name, self.figures(given), outputs.get("mask"), label)
+
+
+@contextmanager
+def harmless(said: str) -> Iterator[None]:
+    """Log what fails within and go on: neither figures nor samples are worth a request."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        pb_utils.Logger.log_warn(f"{said}: {error}")
 
 
 def counters(name: str, description: str) -> pb_utils.MetricFamily:

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +53,10 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse(
                 error=pb_utils.TritonError(f"{self.task.name}: {error}", pb_utils.TritonError.INVALID_ARG)
             )
-        self.watch(fitted)
-        self.offer(encoded, begun_ns)
+        with harmless("a picture was not looked at"):
+            self.watch(fitted)
+        with harmless("a sample was not kept"):
+            self.offer(encoded, begun_ns)
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("pixels", fitted.pixels[np.newaxis]),
@@ -71,11 +75,17 @@ class TritonPythonModel:
 
     def offer(self, encoded: bytes, begun_ns: int) -> None:
         """Hold the picture until postprocessing knows how sure the network was, where samples are kept."""
-        try:
-            if self.samples:
-                self.samples.offer(encoded, f"{self.task.name}-{begun_ns}")
-        except OSError as error:
-            pb_utils.Logger.log_warn(f"a sample was not kept: {error}")
+        if self.samples:
+            self.samples.offer(encoded, f"{self.task.name}-{begun_ns}")
+
+
+@contextmanager
+def harmless(said: str) -> Iterator[None]:
+    """Log what fails within and go on: neither figures nor samples are worth a request."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        pb_utils.Logger.log_warn(f"{said}: {error}")
 
 
 def counters(name: str, description: str) -> pb_utils.MetricFamily:
