@@ -11,13 +11,12 @@ import fcntl
 import json
 import math
 import os
-import re
 import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,8 @@ import numpy.typing as npt
 
 from tasks.errors import TaskError
 
-_ID = re.compile(r"[0-9a-f]{16}")
+_UNKNOWN = "unknown"  # the task of a folder that does not describe itself
+_NEVER_S = 1e11  # no date of four digits
 _PENDING_S, _MOST_PENDING = 120.0, 16
 
 
@@ -68,7 +68,7 @@ class Sample:
     """A picture that was kept.
 
     Attributes:
-        id: 16 hexadecimal digits, drawn; says nothing of the picture or its sender.
+        id: its folder's name: 16 hexadecimal digits, drawn; says nothing of the picture or its sender.
         task: that was asked.
         kept_s: when, seconds since 1970.
         uncertainty: 0 sure to 1 a guess: the prediction's entropy.
@@ -158,8 +158,8 @@ class Samples:
         return (self._pending / key).exists()
 
     def all(self) -> list[Sample]:
-        """Return what is kept, the most uncertain first."""
-        found = [_read(path) for path in self._kept.glob("*/sample.json")]
+        """Return what is kept, the most uncertain first; a folder that does not describe itself counts as sure."""
+        found = [_read(Path(each)) for each in os.scandir(self._kept) if _is_sample(each)]
         return sorted((sample for sample in found if sample), key=lambda sample: -sample.uncertainty)
 
     def delete(self, name: str) -> None:
@@ -169,7 +169,7 @@ class Samples:
             SamplesError: there is none of that name.
         """
         with self._alone():
-            if not _ID.fullmatch(name) or not (self._kept / name).is_dir():
+            if name not in [sample.id for sample in self.all()]:
                 raise SamplesError(f"{self.folder} has no sample {name!r}; `monitoring samples list` names them")
             self._remove(name)
 
@@ -191,9 +191,10 @@ class Samples:
 
     def _remove(self, name: str) -> None:
         """Rename it first: a removal that is cut short leaves no half of a picture that is listed."""
-        gone = self._kept / f".{name}"
-        (self._kept / name).rename(gone)
-        shutil.rmtree(gone)
+        gone = self._kept / f".{secrets.token_hex(8)}"
+        with suppress(FileNotFoundError):
+            (self._kept / name).rename(gone)
+            shutil.rmtree(gone)
 
     def _turn(self) -> bool:
         """Return whether no process had a candidate lately; steps have several processes."""
@@ -214,17 +215,19 @@ class Samples:
         """Remove pictures whose request ended otherwise, and return how many are still held."""
         oldest_s, left = time.time() - _PENDING_S, 0
         for path in self._pending.iterdir():
-            if path.stat().st_mtime < oldest_s:
-                path.unlink(missing_ok=True)
-            else:
-                left += 1
+            with suppress(FileNotFoundError):  # judged meanwhile
+                if path.stat().st_mtime >= oldest_s:
+                    left += 1
+                else:
+                    path.unlink()
         return left
 
     def _sweep(self) -> None:
         """Remove what a process that was killed left unfinished."""
         for path in self._kept.glob(".*/"):
-            if path.stat().st_mtime < time.time() - _PENDING_S:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # finished meanwhile
+                if path.stat().st_mtime < time.time() - _PENDING_S:
+                    shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -268,14 +271,28 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _read(path: Path) -> Sample | None:
+def _is_sample(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+
+
+def _read(folder: Path) -> Sample | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-        if not all(_is_number(found[name]) for name in ("kept_s", "uncertainty", "bytes")):
-            return None
-        return Sample(**found)
+        kept_s = folder.stat().st_mtime
+        size = sum(path.stat().st_size for path in folder.iterdir())
+    except OSError:
+        return None  # deleted meanwhile
+    return _described(folder) or Sample(folder.name, _UNKNOWN, kept_s, 0.0, {}, None, size)
+
+
+def _described(folder: Path) -> Sample | None:
+    try:
+        found: dict[str, Any] = json.loads((folder / "sample.json").read_text())
+        sample = Sample(**{each.name: found[each.name] for each in fields(Sample)} | {"id": folder.name})
     except (OSError, ValueError, TypeError, KeyError):
-        return None  # deleted meanwhile, or not ours
+        return None
+    numbers = all(_is_number(value) for value in (sample.kept_s, sample.uncertainty, sample.bytes))
+    dated = numbers and 0 <= sample.kept_s < _NEVER_S
+    return sample if dated and isinstance(sample.task, str) else None
 
 
 def _is_number(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.samples import Policy, Samples, SamplesError, enable
+from tasks.samples import Policy, Sample, Samples, SamplesError, enable
 
 MASK = np.eye(64, dtype=np.uint8)
 OFTEN = 3_600_000.0  # candidates an hour: one a millisecond
@@ -152,3 +153,42 @@ def test_a_description_edited_by_hand_stops_nothing(tmp_path: Path, wrong: dict[
     described = samples.folder / "kept" / str(keep(samples, 0.9)) / "sample.json"
     described.write_text(json.dumps(json.loads(described.read_text()) | wrong))
     assert keep(samples, 0.5)
+
+
+@pytest.mark.parametrize("said", [None, "[]", "{", '{"kept_s": 1e300}', '{"uncertainty": 1}'])
+def test_a_folder_that_does_not_describe_itself_is_listed_and_ages(tmp_path: Path, said: str | None) -> None:
+    samples = store(tmp_path, days=1)
+    name = str(keep(samples, 0.9))
+    described = samples.folder / "kept" / name / "sample.json"
+    whole = json.loads(described.read_text())
+    described.unlink()
+    if said is not None:
+        described.write_text(json.dumps(whole | json.loads(said)) if "kept_s" in said else said)
+    [found] = samples.all()
+    assert (found.id, found.uncertainty) == (name, 0.0)
+    assert found.bytes >= len(b"picture")
+    os.utime(described.parent, (0, 0))
+    assert samples.prune() == [name]
+    assert not described.parent.exists()
+
+
+def test_keys_that_a_later_version_adds_are_ignored(tmp_path: Path) -> None:
+    samples = store(tmp_path)
+    described = samples.folder / "kept" / str(keep(samples, 0.9)) / "sample.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"camera": "any"}))
+    assert [sample.uncertainty for sample in samples.all()] == [0.9]
+
+
+def test_a_folder_copied_by_hand_goes_like_any_other(tmp_path: Path) -> None:
+    samples = store(tmp_path, max_images=1)
+    first = samples.folder / "kept" / str(keep(samples, 0.5))
+    shutil.copytree(first, first.with_name("a copy"))
+    assert keep(samples, 0.9)
+    assert [sample.uncertainty for sample in samples.all()] == [0.9]
+
+
+def test_removing_what_is_gone_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = store(tmp_path, days=1)
+    old = Sample("gone", "vessels", 0.0, 0.5, {}, None, 1)
+    monkeypatch.setattr(samples, "all", lambda: [old])
+    assert samples.prune() == ["gone"]
