@@ -178,10 +178,11 @@ class Samples:
         with self._alone():
             samples, oldest_s = self.all(), time.time() - self.policy.days * 86_400
             gone = [sample.id for sample in samples if sample.kept_s < oldest_s]
-            total = 0
-            for index, sample in enumerate(each for each in samples if each.kept_s >= oldest_s):
-                total += sample.bytes
-                if index >= self.policy.max_images or total > self.policy.max_mb * 1e6:
+            count, total = 0, 0
+            for sample in (each for each in samples if each.kept_s >= oldest_s):
+                if count < self.policy.max_images and total + sample.bytes <= self.policy.max_mb * 1e6:
+                    count, total = count + 1, total + sample.bytes
+                else:
                     gone.append(sample.id)
             for name in gone:
                 self._remove(name)

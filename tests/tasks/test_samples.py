@@ -192,3 +192,10 @@ def test_removing_what_is_gone_is_no_error(tmp_path: Path, monkeypatch: pytest.M
     old = Sample("gone", "vessels", 0.0, 0.5, {}, None, 1)
     monkeypatch.setattr(samples, "all", lambda: [old])
     assert samples.prune() == ["gone"]
+
+
+def test_a_picture_over_the_limit_goes_alone(tmp_path: Path) -> None:
+    samples = store(tmp_path, max_mb=0.01)
+    names = {keep(samples, value) for value in (0.1, 0.2)}
+    assert keep(samples, 0.9, data=b"x" * 20_000) is None
+    assert {sample.id for sample in samples.all()} == names
