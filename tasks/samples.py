@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
@@ -41,8 +42,8 @@ class Policy:
     """What may be kept.
 
     Attributes:
-        candidates_per_hour: pictures that are considered, whatever the load.
-        max_images: kept at once; a more uncertain one takes the place of the least uncertain.
+        candidates_per_hour: pictures of a task that are considered, whatever the load.
+        max_images: kept at once; a more uncertain one takes the place of the least uncertain, and tasks share equally.
         max_mb: of all that is kept, in 10^6 bytes.
         days: after which a picture goes.
     """
@@ -106,18 +107,23 @@ class Samples:
         except (OSError, ValueError, TypeError, SamplesError) as error:
             said = f"{folder} keeps no samples ({error}); allow it with `python -m monitoring samples enable {folder}`"
             raise SamplesError(said) from error
-        self._pause_s, self._next_s = 3600 / self.policy.candidates_per_hour, 0.0
+        self._pause_s = 3600 / self.policy.candidates_per_hour
+        self._next_s: dict[str, float] = {}
 
     def offer(self, data: bytes, key: str) -> bool:
-        """Hold an encoded picture until `judge`, if it is time for a candidate; return whether it is held.
+        """Hold an encoded picture until `judge`, if it is time for one of its task; return whether it is held.
+
+        Args:
+            data: PNG, JPEG or another that the task takes.
+            key: the task, a hyphen, and what no other picture of it has.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        now_s = time.monotonic()
-        if now_s < self._next_s or not self._turn():
+        now_s, task = time.monotonic(), key.rpartition("-")[0]
+        if now_s < self._next_s.get(task, 0.0) or not self._turn(task):
             return False
-        self._next_s = now_s + self._pause_s
+        self._next_s[task] = now_s + self._pause_s
         if self._drop_pending() >= _MOST_PENDING:
             return False
         partial = self._pending / f".{key}"
@@ -176,7 +182,7 @@ class Samples:
     def prune(self) -> list[str]:
         """Remove what is too old, then the least uncertain beyond the limits; return their names."""
         with self._alone():
-            samples, oldest_s = self.all(), time.time() - self.policy.days * 86_400
+            samples, oldest_s = _by_place(self.all()), time.time() - self.policy.days * 86_400
             gone = [sample.id for sample in samples if sample.kept_s < oldest_s]
             count, total = 0, 0
             for sample in (each for each in samples if each.kept_s >= oldest_s):
@@ -197,9 +203,9 @@ class Samples:
             (self._kept / name).rename(gone)
             shutil.rmtree(gone)
 
-    def _turn(self) -> bool:
-        """Return whether no process had a candidate lately; steps have several processes."""
-        descriptor = os.open(self.folder / ".turn", os.O_RDWR | os.O_CREAT, 0o600)
+    def _turn(self, task: str) -> bool:
+        """Return whether no process had a candidate of the task lately; steps have several processes."""
+        descriptor = os.open(self.folder / f".turn-{task}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             last_s, now_s = _seconds(os.read(descriptor, 32)), time.time()
@@ -270,6 +276,16 @@ def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def _by_place(samples: list[Sample]) -> list[Sample]:
+    """Sort by the place within the task: entropies of different tasks say nothing of each other."""
+    places: Counter[str] = Counter()
+    ranks: dict[str, tuple[bool, int]] = {}
+    for sample in samples:
+        ranks[sample.id] = sample.task == _UNKNOWN, places[sample.task]
+        places[sample.task] += 1
+    return sorted(samples, key=lambda sample: ranks[sample.id])
 
 
 def _is_sample(entry: os.DirEntry[str]) -> bool:

@@ -20,11 +20,11 @@ def store(folder: Path, **policy: float) -> Samples:
     return enable(folder / "samples", Policy(**({"candidates_per_hour": OFTEN} | policy)))  # type: ignore[arg-type]
 
 
-def keep(samples: Samples, uncertainty: float, data: bytes = b"picture") -> str | None:
+def keep(samples: Samples, uncertainty: float, data: bytes = b"picture", task: str = "vessels") -> str | None:
     time.sleep(0.005)
-    key = f"vessels-{time.monotonic_ns()}"
+    key = f"{task}-{time.monotonic_ns()}"
     assert samples.offer(data, key)
-    kept = samples.judge(key, "vessels", {"entropy": uncertainty}, MASK)
+    kept = samples.judge(key, task, {"entropy": uncertainty}, MASK)
     return kept.id if kept else None
 
 
@@ -135,7 +135,7 @@ def test_a_forged_key_keeps_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [bytes(20), b"yesterday"])
 def test_an_unreadable_turn_counts_as_none(tmp_path: Path, said: bytes) -> None:
     samples = store(tmp_path)
-    (samples.folder / ".turn").write_bytes(said)
+    (samples.folder / ".turn-vessels").write_bytes(said)
     assert samples.offer(b"x", "vessels-1")
 
 
@@ -199,3 +199,21 @@ def test_a_picture_over_the_limit_goes_alone(tmp_path: Path) -> None:
     names = {keep(samples, value) for value in (0.1, 0.2)}
     assert keep(samples, 0.9, data=b"x" * 20_000) is None
     assert {sample.id for sample in samples.all()} == names
+
+
+def test_every_task_has_its_places(tmp_path: Path) -> None:
+    """A task whose entropy is high by nature leaves room for the others."""
+    samples = store(tmp_path, max_images=4)
+    for value in (0.8, 0.9, 0.7, 0.95):
+        keep(samples, value, task="eye_disease")
+    for value in (0.1, 0.3, 0.2):
+        keep(samples, value)
+    found = [(sample.task, sample.uncertainty) for sample in samples.all()]
+    assert found == [("eye_disease", 0.95), ("eye_disease", 0.9), ("vessels", 0.3), ("vessels", 0.2)]
+
+
+def test_every_task_has_its_turn(tmp_path: Path) -> None:
+    samples = store(tmp_path, candidates_per_hour=1)
+    assert samples.offer(b"x", "vessels-1")
+    assert not samples.offer(b"x", "vessels-2")
+    assert samples.offer(b"x", "eye_disease-3")
