@@ -157,7 +157,7 @@ class Samples:
             partial.rename(self._kept / name)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return None if name in self.prune() else sample
+        return None if name in self.prune(wait=False) else sample
 
     def holds(self, key: str) -> bool:
         """Return whether a picture is held under the key."""
@@ -179,9 +179,21 @@ class Samples:
                 raise SamplesError(f"{self.folder} has no sample {name!r}; `monitoring samples list` names them")
             self._remove(name)
 
-    def prune(self) -> list[str]:
-        """Remove what is too old, then the least uncertain beyond the limits; return their names."""
-        with self._alone():
+    def prune(self, *, wait: bool = True) -> list[str]:
+        """Remove what is too old, then the least uncertain beyond the limits; return their names.
+
+        Args:
+            wait: for a process that removes at this moment; else it is left to that one.
+        """
+        try:
+            gone = self._shorten(wait)
+        except BlockingIOError:
+            return []
+        self._drop_pending()
+        return gone
+
+    def _shorten(self, wait: bool) -> list[str]:
+        with self._alone(wait):
             samples, oldest_s = _by_place(self.all()), time.time() - self.policy.days * 86_400
             gone = [sample.id for sample in samples if sample.kept_s < oldest_s]
             count, total = 0, 0
@@ -193,7 +205,6 @@ class Samples:
             for name in gone:
                 self._remove(name)
             self._sweep()
-        self._drop_pending()
         return gone
 
     def _remove(self, name: str) -> None:
@@ -237,10 +248,10 @@ class Samples:
                     shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, wait: bool = True) -> Iterator[None]:
         handle = os.open(self._kept, os.O_RDONLY)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
         finally:
             os.close(handle)

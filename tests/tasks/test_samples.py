@@ -1,5 +1,6 @@
 """Samples for labelling: none unless allowed, the least sure first, bounded, and gone when they should be."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -217,3 +218,18 @@ def test_every_task_has_its_turn(tmp_path: Path) -> None:
     assert samples.offer(b"x", "vessels-1")
     assert not samples.offer(b"x", "vessels-2")
     assert samples.offer(b"x", "eye_disease-3")
+
+
+@pytest.mark.timeout(10)
+def test_a_request_does_not_wait_for_who_removes(tmp_path: Path) -> None:
+    samples = store(tmp_path, max_images=1)
+    keep(samples, 0.5)
+    held = os.open(samples.folder / "kept", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        assert keep(samples, 0.7)
+        assert len(samples.all()) == 2
+    finally:
+        os.close(held)
+    keep(samples, 0.9)
+    assert [sample.uncertainty for sample in samples.all()] == [0.9]
