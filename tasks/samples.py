@@ -1,6 +1,6 @@
 """Pictures kept for labelling: a bounded folder of those that the network was least sure of. Never unless asked for.
 
-    policy.json        what may be kept; without it nothing is
+    policy.json        what may be kept; without it nothing is, a minute after it goes
     pending/<key>      a picture between the steps of its request
     kept/<id>/         image, mask.png of a segmentation, sample.json: whole or not there
 
@@ -15,7 +15,7 @@ import secrets
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from tasks.errors import TaskError
 _UNKNOWN = "unknown"  # the task of a folder that does not describe itself
 _NEVER_S = 1e11  # no date of four digits
 _PENDING_S, _MOST_PENDING = 120.0, 16
+_REREAD_S = 60.0
 
 
 class SamplesError(TaskError):
@@ -95,19 +96,20 @@ class Sample:
 class Samples:
     """The folder, as the steps of a request and `python -m monitoring samples` use it.
 
+    The policy is read again once a minute: where it is gone, nothing more is kept.
+
+    Args:
+        folder: that `enable` made.
+        clock: seconds that never fall.
+
     Raises:
         SamplesError: there is no readable policy in the folder.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self.folder, self._clock = folder, clock
         self._kept, self._pending = folder / "kept", folder / "pending"
-        try:
-            self.policy = Policy(**json.loads((folder / "policy.json").read_text()))
-        except (OSError, ValueError, TypeError, SamplesError) as error:
-            said = f"{folder} keeps no samples ({error}); allow it with `python -m monitoring samples enable {folder}`"
-            raise SamplesError(said) from error
-        self._pause_s = 3600 / self.policy.candidates_per_hour
+        self.policy, self._allowed, self._reread_s = _read_policy(folder), True, clock() + _REREAD_S
         self._next_s: dict[str, float] = {}
 
     def offer(self, data: bytes, key: str) -> bool:
@@ -120,10 +122,12 @@ class Samples:
         Raises:
             OSError: the folder cannot be written.
         """
-        now_s, task = time.monotonic(), key.rpartition("-")[0]
+        now_s, task = self._clock(), key.rpartition("-")[0]
+        if not self._may_keep():
+            return False
         if now_s < self._next_s.get(task, 0.0) or not self._turn(task):
             return False
-        self._next_s[task] = now_s + self._pause_s
+        self._next_s[task] = now_s + self._pause_s()
         if self._drop_pending() >= _MOST_PENDING:
             return False
         partial = self._pending / f".{key}"
@@ -145,6 +149,9 @@ class Samples:
             OSError: the folder cannot be written.
         """
         held, name = self._pending / key, secrets.token_hex(8)
+        if not self._may_keep():
+            held.unlink(missing_ok=True)
+            return None
         partial = self._kept / f".{name}"
         partial.mkdir(mode=0o700)
         try:
@@ -214,13 +221,28 @@ class Samples:
             (self._kept / name).rename(gone)
             shutil.rmtree(gone)
 
+    def _may_keep(self) -> bool:
+        """Return whether the policy allows it, as of a minute ago at most."""
+        if (now_s := self._clock()) >= self._reread_s:
+            self._reread_s = now_s + _REREAD_S
+            try:
+                self.policy, self._allowed = _read_policy(self.folder), True
+            except SamplesError:
+                self._allowed = False
+                with suppress(OSError):  # the folder may be gone as well
+                    self._drop_pending()
+        return self._allowed
+
+    def _pause_s(self) -> float:
+        return 3600 / self.policy.candidates_per_hour
+
     def _turn(self, task: str) -> bool:
         """Return whether no process had a candidate of the task lately; steps have several processes."""
-        descriptor = os.open(self.folder / f".turn-{task}", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self.folder / f".turn-{task}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             last_s, now_s = _seconds(os.read(descriptor, 32)), time.time()
-            if 0 <= now_s - last_s < self._pause_s:
+            if 0 <= now_s - last_s < self._pause_s():
                 return False
             os.pwrite(descriptor, f"{now_s:<20.3f}".encode(), 0)
         except BlockingIOError:
@@ -261,9 +283,11 @@ def enable(folder: Path, policy: Policy) -> Samples:
     """Make the folder, open to its owner alone, and write what may be kept; return it.
 
     Raises:
-        SamplesError: it cannot be written, or others may read it.
+        SamplesError: it cannot be written, belongs to another user, or holds other files.
     """
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_foreign(folder)
         for path in (folder, folder / "kept", folder / "pending"):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.chmod(0o700)
@@ -283,8 +307,24 @@ def _seconds(said: bytes) -> float:
         return 0.0
 
 
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse what may be in use for something else: its mode changes, and files in it are removed."""
+    if folder.stat().st_uid != os.geteuid():
+        raise SamplesError(f"{folder} belongs to another user; name a folder of your own")
+    if not (folder / "policy.json").exists() and any(folder.iterdir()):
+        raise SamplesError(f"{folder} holds other files; name a folder that is empty or not there")
+
+
+def _read_policy(folder: Path) -> Policy:
+    try:
+        return Policy(**json.loads((folder / "policy.json").read_text()))
+    except (OSError, ValueError, TypeError, SamplesError) as error:
+        said = f"{folder} keeps no samples ({error}); allow it with `python -m monitoring samples enable {folder}`"
+        raise SamplesError(said) from error
+
+
 def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
 

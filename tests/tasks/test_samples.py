@@ -233,3 +233,43 @@ def test_a_request_does_not_wait_for_who_removes(tmp_path: Path) -> None:
         os.close(held)
     keep(samples, 0.9)
     assert [sample.uncertainty for sample in samples.all()] == [0.9]
+
+
+def test_without_its_policy_nothing_more_is_kept(tmp_path: Path) -> None:
+    now_s = [1000.0]
+    samples = Samples(store(tmp_path).folder, clock=lambda: now_s[0])
+    assert samples.offer(b"x", "vessels-1")
+    policy = samples.folder / "policy.json"
+    allowed = policy.read_text()
+    policy.unlink()
+    now_s[0] += 61
+    time.sleep(0.005)
+    assert not samples.offer(b"x", "vessels-2")
+    assert samples.judge("vessels-1", "vessels", {"entropy": 0.9}) is None
+    assert not [*(samples.folder / "kept").iterdir(), *(samples.folder / "pending").iterdir()]
+    policy.write_text(allowed)
+    now_s[0] += 61
+    assert samples.offer(b"x", "vessels-3")
+
+
+def test_a_folder_in_use_for_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"x")
+    mode = tmp_path.stat().st_mode
+    with pytest.raises(SamplesError, match="holds other files"):
+        enable(tmp_path, Policy())
+    assert tmp_path.stat().st_mode == mode
+    samples = store(tmp_path)
+    assert store(tmp_path, days=2).policy.days == 2
+    monkeypatch.setattr(os, "geteuid", lambda: samples.folder.stat().st_uid + 1)
+    with pytest.raises(SamplesError, match="another user"):
+        store(tmp_path)
+
+
+@pytest.mark.parametrize("name", [".turn-vessels", "pending/.vessels-1"])
+def test_no_link_is_written_through(tmp_path: Path, name: str) -> None:
+    samples, other = store(tmp_path), tmp_path / "other"
+    other.write_bytes(b"")
+    (samples.folder / name).symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        samples.offer(b"x", "vessels-1")
+    assert other.read_bytes() == b""
