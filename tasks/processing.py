@@ -122,10 +122,12 @@ def postprocess_label(probability: npt.NDArray[np.float32], task: TaskSpec) -> C
     """Return the class of the largest probability; float32 (classes,) in, the first of equals wins.
 
     Raises:
-        ShapeError: not one probability a class.
+        ShapeError: not one probability a class, or one that is no number.
     """
     if probability.shape != (len(task.classes),):
         raise ShapeError(f"{task.name} has {len(task.classes)} classes and the network answers {probability.shape}")
+    if not np.isfinite(probability).all():
+        raise ShapeError(f"the network's probabilities are no numbers: {probability.tolist()}")
     return Classification(int(probability.argmax()), probability)
 
 

@@ -6,6 +6,8 @@ the counters that Prometheus' own are made of: `<name>_bucket{le}`, cumulative, 
 """
 
 import bisect
+import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +28,7 @@ _SHARES = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8,
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.5, 5.0, 10.0)
 _BOUNDS = {"width_px": _SIZES_PX, "height_px": _SIZES_PX, "sharpness": _SHARPNESS, SECONDS: _SECONDS}
 
+_LOG = logging.getLogger(__name__)
 _FLUSH_S = 5.0
 # Looking at a picture takes about half a millisecond: so many a second and process say enough of all of them.
 _PICTURES_PER_S = 2.0
@@ -72,7 +75,7 @@ class Telemetry:
         self._grown: dict[Key, float] = {}
         self._lock, self._flushing = threading.Lock(), threading.Lock()
         self._flush_s, self._pause_s, self._next_s = flush_s, 1 / pictures_per_s, 0.0
-        self._ended = threading.Event()
+        self._ended, self._failed = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="telemetry", daemon=True)
 
     def start(self) -> None:
@@ -113,8 +116,10 @@ class Telemetry:
         self._add(name, labels, 1.0)
 
     def observe(self, prefix: str, statistics: Mapping[str, float]) -> None:
-        """Put each value into the histogram of its name."""
+        """Put each value into the histogram of its name; one that is no number would spoil its sum and is dropped."""
         for name, value in statistics.items():
+            if not math.isfinite(value):
+                continue
             limits = bounds(name)
             for label in _labels(limits)[bisect.bisect_left(limits, value) :]:
                 self._add(f"{prefix}{name}_bucket", {"le": label}, 1.0)
@@ -133,7 +138,16 @@ class Telemetry:
             with self._lock:
                 grown, self._grown = self._grown, {}
             for key, by in grown.items():
-                self._counter(key).increment(by)
+                self._hand_on(key, by)
+
+    def _hand_on(self, key: Key, by: float) -> None:
+        """Log only the first failure: the next ones come every few seconds, and figures are not worth a server."""
+        try:
+            self._counter(key).increment(by)
+        except Exception:  # noqa: BLE001
+            if not self._failed:
+                _LOG.exception("the counter %s could not be handed on", key[0])
+            self._failed = True
 
     def _run(self) -> None:
         while not self._ended.wait(self._flush_s):

@@ -92,6 +92,11 @@ def test_label_is_the_most_probable_class() -> None:
         postprocess_label(np.array([0.4, 0.6], np.float32), task)
 
 
+def test_probabilities_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ShapeError, match="no numbers"):
+        postprocess_label(np.array([0.1, np.nan, 0.6, 0.1], np.float32), get_task("eye_disease"))
+
+
 @every_task
 def test_overlay_tints_the_foreground_only(task: TaskSpec) -> None:
     picture = disc_picture()

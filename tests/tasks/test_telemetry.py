@@ -25,6 +25,8 @@ class Registry:
 
     values: dict[tuple[str, Labels], float] = field(default_factory=dict)
     messages: int = 0
+    fell: bool = False  # Prometheus takes a counter that falls for a restart
+    breaks: str = ""  # the name of a counter that fails
 
     def __call__(self, name: str, description: str) -> Any:
         assert description
@@ -55,7 +57,9 @@ class _Counter:
     key: tuple[str, Labels]
 
     def increment(self, value: float) -> None:
-        assert value >= 0, "Prometheus takes a counter that falls for a restart"
+        if self.key[0] == self.registry.breaks:
+            raise RuntimeError("Triton is at its end")
+        self.registry.fell |= value < 0
         self.registry.messages += 1
         self.registry.values[self.key] += value
 
@@ -83,6 +87,33 @@ def test_what_is_below_zero_counts_and_makes_nothing_fall() -> None:
     telemetry.flush()
     assert registry.histogram("fovea_input_sharpness")["-1"] == 1
     assert registry.read("fovea_input_sharpness_sum") == 0
+    assert not registry.fell
+
+
+def test_what_is_no_number_is_dropped() -> None:
+    telemetry, registry = published()
+    for value in (float("nan"), float("inf"), 0.25):
+        telemetry.observe(INPUT, {"brightness": value})
+    telemetry.flush()
+    assert registry.read("fovea_input_brightness_sum") == 0.25
+    assert registry.read("fovea_input_brightness_count") == registry.histogram("fovea_input_brightness")["+Inf"] == 1
+
+
+def test_a_counter_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    telemetry, registry = published(flush_s=0.01)
+    registry.breaks = "fovea_input_width_px_sum"
+    telemetry.start()
+    for wanted in (1, 2):
+        telemetry.observe(INPUT, {"width_px": 64.0})
+        telemetry.count(REJECTED, reason=Rejection.EMPTY)
+        deadline_s = time.monotonic() + 5
+        while registry.read(REJECTED, reason="empty") < wanted:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+    telemetry.stop()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the counter fovea_input_width_px_sum could not be handed on"
+    ]
 
 
 @pytest.mark.parametrize("statistic", [*INPUT_STATISTICS, "confidence"])
