@@ -158,7 +158,8 @@ reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a fol
 
 .PHONY: drift
 drift: $(INSTALLED) ## whether the pictures in DATA have drifted from the reference of TASK
-	@$(RUN) monitoring drift --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)" --out "$(BUILD)/drift"
+	@$(RUN) monitoring drift --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)" \
+		--out "$(BUILD)/drift/$(TASK)"
 
 .PHONY: drift-benchmark
 drift-benchmark: $(INSTALLED) ## how often drift alarms with nothing planted, and with shifts planted
