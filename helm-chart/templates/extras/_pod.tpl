@@ -15,6 +15,9 @@ securityContext:
 volumes:
   - name: scratch
     emptyDir: {}
+  {{- with .volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 containers:
   - name: {{ .name }}
     image: {{ required (printf "%s.image: which image?" .name) .image }}
@@ -23,9 +26,10 @@ containers:
     volumeMounts:
       - name: scratch
         mountPath: /tmp
+      {{- with .volumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     env:
       - name: HOME
         value: /tmp
-      - name: FOVEA_URL
-        value: {{ include "fovea.fullname" .root }}:{{ int .root.Values.server.ports.grpc }}
 {{- end -}}
