@@ -27,6 +27,7 @@ from monitoring.network import Network
 from monitoring.pictures import Figures, Progress, figures_of, find_pictures, shown, stacked
 from monitoring.selection import drawn
 from tasks import Kind, TaskSpec, get_task
+from tasks.errors import ImageError
 from tasks.imaging import decode
 from tasks.processing import prepare
 
@@ -99,11 +100,18 @@ def tables(files: list[Path], network: Network, console: Console) -> dict[str, F
     rows: dict[str, list[Figures]] = {name: [] for name in ways}
     progress: Progress[Path] = shown(console)
     for file in progress(files, f"measuring {network.task.name} pictures, {len(rows)} ways"):
-        picture = decode(file.read_bytes(), network.task.limits)
+        picture = _read(file, network.task)
         for name, shift in ways.items():
             fitted = prepare(shift(picture), network.task)
             rows[name].append(figures_of(fitted, network.answer(fitted.pixels), network.task))
     return {name: stacked(each) for name, each in rows.items()}
+
+
+def _read(file: Path, task: TaskSpec) -> Picture:
+    try:
+        return decode(file.read_bytes(), task.limits)
+    except (ImageError, OSError) as error:
+        raise MonitoringError(f"{file} cannot be read ({error}): take it out of the folder.") from None
 
 
 def measure_rates(found: Mapping[str, Figures], task: TaskSpec, sizes: Sizes, console: Console) -> list[Rate]:
@@ -147,7 +155,8 @@ def _split(
     reference, rest = order[: sizes.reference], order[sizes.reference :]
     if not rise:
         return reference, rest[: sizes.window]
-    wanted = min(round((member[reference].mean() + rise) * sizes.window), int(member[rest].sum()))
+    share = min(member[reference].mean() + rise, 1.0)
+    wanted = min(round(share * sizes.window), int(member[rest].sum()))
     return reference, np.concatenate([rest[member[rest]][:wanted], rest[~member[rest]][: sizes.window - wanted]])
 
 

@@ -58,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
     print_unreadable(console, window.unreadable)
     _check_count(len(window.files), options.images)
     result = _judged(options, network, reference, window, console)
-    write_whole(options.out / FILE_NAME, document(result))
-    write_whole(options.out / PAGE_FILE, page(result, reference.figures, window, options.thumbnails))
+    write_whole(options.out / FILE_NAME, document(result), private=True)
+    report = page(result, reference.figures, window, options.thumbnails)
+    write_whole(options.out / PAGE_FILE, report, private=True)
     if options.textfile:
         write_textfile(result, options.textfile)
     _print(console, result, options.out)

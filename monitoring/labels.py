@@ -1,7 +1,7 @@
 """How right the network is, picture by picture, where somebody has said what is there: held out, or labelled late."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,19 +51,33 @@ def late_labels(folder: Path, files: Sequence[Path], task: TaskSpec) -> list[Lab
     """Return those of the pictures that have a label in the folder, by the name of the picture without its suffix.
 
     Labels are `<name>.png`, class indices or, of a task with one foreground class, a mask of 0 and 255; of a
-    classification `labels.json`, name → class. Raises LabelsError: one is damaged or fits no picture, or there is none.
+    classification `labels.json`, name → class. Raises LabelsError: one is damaged, fits no picture or fits two, or
+    there is none.
     """
     if task.kind is Kind.CLASSIFICATION:
         named = _named_classes(folder / LABELS, task)
-        found = [Labelled(file, named[file.stem]) for file in files if file.stem in named]
+        found = [Labelled(file, named[file.stem]) for file in _one_each(files, named.__contains__)]
     else:
-        pairs = [(file, folder / f"{file.stem}.png") for file in files]
-        found = [Labelled(file, _plane(file, label, task)) for file, label in pairs if label.is_file()]
+        with_label = _one_each(files, lambda name: (folder / f"{name}.png").is_file())
+        found = [Labelled(file, _plane(file, folder / f"{file.stem}.png", task)) for file in with_label]
     if not found:
         raise LabelsError(
             f"{folder} has no label of the {len(files)} pictures: call labels as the pictures, {_layout(task)}."
         )
     return found
+
+
+def _one_each(files: Sequence[Path], has_label: Callable[[str], bool]) -> list[Path]:
+    found: dict[str, Path] = {}
+    for file in files:
+        if not has_label(file.stem):
+            continue
+        if file.stem in found:
+            raise LabelsError(
+                f"{found[file.stem]} and {file} have one label, {file.stem}: give each a name of its own."
+            )
+        found[file.stem] = file
+    return list(found.values())
 
 
 def measure_performance(

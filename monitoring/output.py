@@ -18,12 +18,17 @@ def prepare_folder(folder: Path, names: tuple[str, ...] = ()) -> None:
         raise OutputError(f"{folder} cannot be written ({error.strerror}): give --out another folder.") from None
 
 
-def write_whole(target: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the whole of it or its former self. Raises OutputError."""
+def write_whole(target: Path, content: str | bytes, *, private: bool = False) -> None:
+    """Write a file so that a reader sees the whole of it or its former self; a private one is its owner's alone.
+
+    What is no UTF-8, such as names of files may have, becomes a question mark. Raises OutputError.
+    """
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(0o600 if private else 0o666)
+        unfinished.write_bytes(content.encode(errors="replace") if isinstance(content, str) else content)
         unfinished.replace(target)
     except OSError as error:
         raise OutputError(f"{target} cannot be written ({error.strerror}): name another place.") from None

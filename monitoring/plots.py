@@ -67,7 +67,12 @@ def scores(findings: Sequence[Finding], names: Mapping[str, str]) -> str:
 
 
 def distributions(columns: Sequence[tuple[str, Values, Values, bool]]) -> str:
-    """Return the distribution functions of reference and window: of name, both samples and whether it alarms."""
+    """Return the distribution functions of reference and window: of name, both samples and whether it alarms.
+
+    Of no columns it is "".
+    """
+    if not columns:
+        return ""
     lines = -(-len(columns) // _COLUMNS)
 
     def draw(figure: Figure) -> None:

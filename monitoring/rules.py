@@ -19,6 +19,8 @@ from tasks.telemetry import SECONDS, bounds
 HELP = "write recording and alert rules for a Prometheus without Kubernetes"
 FOLDER = Path(__file__).parents[1] / "helm-chart" / "rules"
 _WORD = re.compile(r"@([A-Z_]+)@")
+# As in the chart's schema: beyond, the fastest burn that alerts would be over all requests.
+_MOST_SLOW = 0.06
 
 
 def words(job: str, tasks: Sequence[str], thresholds: argparse.Namespace) -> dict[str, str]:
@@ -74,10 +76,10 @@ def document(given: Mapping[str, str]) -> dict[str, Any]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` reads."""
-    parser.add_argument("--job", default="fovea", help="the scrape job of the servers")
+    parser.add_argument("--job", type=_job, default="fovea", help="the scrape job of the servers")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["vessels"], help="what every server serves")
     parser.add_argument("--latency-s", type=float, default=0.5, help="that a request should not exceed in the server")
-    parser.add_argument("--slow-ratio", type=float, default=0.01, help="share of requests that may")
+    parser.add_argument("--slow-ratio", type=_slow_ratio, default=0.01, help="share of requests that may")
     parser.add_argument("--error-ratio", type=float, default=0.01, help="share of failed requests that alerts")
     parser.add_argument("--queue-ms", type=float, default=200.0, help="in queues, on average, that alert")
     parser.add_argument("--pending-requests", type=float, default=32.0, help="of a server, that alert")
@@ -100,6 +102,18 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         raise OutputError(f"{options.out} cannot be written ({error}); name another --out") from error
     return 0
+
+
+def _job(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no job: use letters, digits, '_', '.' and '-'")
+    return text
+
+
+def _slow_ratio(text: str) -> float:
+    if not 0 < (value := float(text)) <= _MOST_SLOW:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {_MOST_SLOW:g}")
+    return value
 
 
 def _check_latency(latency_s: float) -> None:

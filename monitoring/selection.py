@@ -34,7 +34,7 @@ def add_selection_arguments(parser: argparse.ArgumentParser, images: str) -> Non
         metavar="N",
         help="of more pictures than that, so many are drawn at random (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of whatever is drawn (default: %(default)s)")
+    parser.add_argument("--seed", type=not_negative, default=0, help="of whatever is drawn (default: %(default)s)")
 
 
 def open_network(options: argparse.Namespace) -> Network:
@@ -57,6 +57,13 @@ def at_least_one(text: str) -> int:
     """A whole number, 1 or over."""
     if (value := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or over")
+    return value
+
+
+def not_negative(text: str) -> int:
+    """A whole number, 0 or over."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or over")
     return value
 
 

@@ -54,6 +54,14 @@ def test_the_worst_come_first_from_one_evaluation_or_a_folder_of_them(page: Page
     assert len(app.get("image")) == 2
 
 
+def test_a_picture_without_a_figure_comes_first(page: Page, tmp_path: Path) -> None:
+    rows = [{"name": "bad", "dice": 0.2}, {"name": "none", "dice": None}]
+    (tmp_path / "metrics.json").write_text(json.dumps({"per_image": rows}))
+    app = gallery(page, tmp_path)
+    assert not app.exception
+    assert list(app.dataframe[0].value["Picture"]) == ["none", "bad"]
+
+
 def test_no_evaluation_says_how_to_make_one(page: Page, tmp_path: Path) -> None:
     assert "python -m training evaluate" in text(gallery(page, tmp_path))
     assert "--gallery" in text(page("--url", "127.0.0.1:1", view="Worst cases"))

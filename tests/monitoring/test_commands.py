@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from onnx_release import onnx_release
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitoring import plots
 from monitoring.__main__ import main
 from monitoring.judgement import KINDS
 from tasks import get_task
@@ -83,6 +85,41 @@ def test_a_name_cannot_write_into_the_report(placed: Path, reference: Path, draw
         file.rename(file.with_name(f"<script>{file.name}"))
     _drift(placed, reference, window)
     assert "<script>" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_name_that_is_no_utf_8_is_in_the_report_and_only_its_owner_reads_it(
+    placed: Path, reference: Path, draw: Draw, tmp_path: Path
+) -> None:
+    window = draw("window", 12, seed=3)
+    for file in list(window.iterdir()):
+        file.rename(file.with_name(os.fsdecode(b"\xff" + file.name.encode())))
+    assert _drift(placed, reference, window) == 0
+    assert "?000.png" in (tmp_path / "out" / "report.html").read_text()
+    for name in ("report.html", "drift.json"):
+        assert (tmp_path / "out" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_seed_below_0_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _drift(tmp_path, tmp_path, tmp_path, "--seed", "-1")
+    assert ended.value.code == 2
+    assert "-1 is not 0 or over" in capsys.readouterr().err
+
+
+def test_where_nothing_varies_no_distribution_is_drawn() -> None:
+    assert plots.distributions([]) == ""
+
+
+def test_a_label_of_two_pictures_is_refused(tmp_path: Path) -> None:
+    from monitoring.errors import LabelsError
+    from monitoring.labels import late_labels
+
+    (tmp_path / "labels.json").write_text(json.dumps({"one": "normal"}))
+    files = [tmp_path / day / f"{name}.png" for day in ("monday", "tuesday") for name in ("one", "two")]
+    with pytest.raises(LabelsError, match="have one label, one: give each a name"):
+        late_labels(tmp_path, files, get_task("eye_disease"))
 
 
 def test_a_damaged_picture_is_left_out_and_told(

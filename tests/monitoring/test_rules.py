@@ -108,6 +108,21 @@ def test_a_latency_that_is_not_counted_is_refused(capsys: pytest.CaptureFixture[
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--job", 'a"b'], "use letters"), (["--job", "a\n"], "use letters")]
+    + [(["--slow-ratio", value], "at most 0.06") for value in ("0", "0.07", "nan")],
+)
+def test_what_prometheus_would_not_take_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["rules", *words, "--out", str(tmp_path / "rules.yaml")])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_alert_has_its_section_in_the_runbook() -> None:
     guide = (FOLDER.parents[1] / "docs" / "how-to" / "read-an-alert.md").read_text()
     assert re.findall(r"^## (\w+)$", guide, re.MULTILINE) == NAMES

@@ -75,7 +75,7 @@ def _worst_rows(per_image: object) -> None:
     if key is None:
         return
     st.markdown("#### Pictures, worst first")
-    ordered = sorted(rows, key=lambda row: row.get(key, 0.0))[:_SHOWN_ROWS]
+    ordered = sorted(rows, key=lambda row: -1.0 if row.get(key) is None else row[key])[:_SHOWN_ROWS]
     table = [{"Picture": row.get("name"), "Subject": row.get("subject"), key: row.get(key)} for row in ordered]
     bar = st.column_config.ProgressColumn(cards.name_of(key), format="%.3f", min_value=0.0, max_value=1.0)
     st.dataframe(table, hide_index=True, width="stretch", column_config={key: bar})
