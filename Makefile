@@ -153,7 +153,7 @@ dashboard: $(INSTALLED) ## a page over the server that `make serve` runs: overla
 		--drift "$(BUILD)/drift"
 
 .PHONY: reference
-reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a folder of training pictures
+reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a folder of such pictures, best ones it was not trained on
 	@$(RUN) monitoring reference --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)"
 
 .PHONY: drift

@@ -24,7 +24,10 @@ EPILOG = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags."""
     parser.epilog = EPILOG
-    add_selection_arguments(parser, "training pictures, in this folder or below it")
+    add_selection_arguments(
+        parser,
+        "pictures like those that the network was trained on, in this folder or below it; best ones it has not seen",
+    )
     parser.add_argument(
         "--held-out",
         type=Path,

@@ -82,6 +82,14 @@ def test_a_figure_that_is_missing_is_left_out(page: Page, tmp_path: Path) -> Non
     assert not app.error
 
 
+def test_an_error_shows_no_image_of_another_host(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "![x](y)"
+    folder.mkdir()
+    (folder / "metrics.json").write_text("{")
+    app = gallery(page, folder)
+    assert r"!\[x\](y)" in app.error[0].value
+
+
 def test_drift_is_shown_alarms_first(page: Page, tmp_path: Path) -> None:
     (tmp_path / "drift.json").write_text(json.dumps(DRIFT))
     app = page("--url", "127.0.0.1:1", "--drift", str(tmp_path), view="Service and drift")

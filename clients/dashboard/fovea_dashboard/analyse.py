@@ -20,7 +20,7 @@ _PHOTOGRAPH_WIDTH_PX = 460
 def show_analyse(choice: Choice) -> None:
     """The view; raises FoveaError and DashboardError."""
     if choice.task is None:
-        st.error(choice.trouble)
+        cards.error(choice.trouble)
         return
     if choice.picture is None:
         st.info("Upload a picture on the left, or choose a sample.")

@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from fovea_dashboard import cards
 from fovea_dashboard.choice import Choice
 from fovea_dashboard.endpoint import Endpoint, ServedTask
 from fovea_dashboard.pictures import SUFFIXES
@@ -28,7 +29,7 @@ class Finished:
 def show_batch(choice: Choice) -> None:
     """The view; a picture that fails is a row, not an error."""
     if choice.task is None:
-        st.error(choice.trouble)
+        cards.error(choice.trouble)
         return
     files = st.file_uploader(
         f"Upload up to {_MAX_PICTURES} pictures", list(SUFFIXES), accept_multiple_files=True, key="batch_pictures"
@@ -53,7 +54,7 @@ def _run(of: tuple[str, ...], endpoint: Endpoint, task: ServedTask, files: Seque
     outcomes = endpoint.ask_many([file.getvalue() for file in files], task, _IN_FLIGHT)
     for done, (name, outcome) in enumerate(zip(names, outcomes, strict=True), start=1):
         results.take(name, outcome)
-        progress.progress(done / len(files), f"{done} of {len(files)}: {name}")
+        progress.progress(done / len(files), f"{done} of {len(files)}")
     progress.empty()
     return Finished(of, results.rows, results.finish())
 

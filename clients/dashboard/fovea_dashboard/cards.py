@@ -1,5 +1,6 @@
 """Small pieces of HTML: bars, chips, tables of facts. Every text that comes from elsewhere is escaped here."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -42,6 +43,11 @@ _TONES = {"good": "#0f766e", "bad": "#b42318", "calm": "#64748b"}
 def headline(text: str, under: str) -> None:
     """The page's one large line, and a small one under it."""
     st.html(f'<p class="fovea-big">{escape(text)}</p><p class="fovea-under">{escape(under)}</p>')
+
+
+def error(text: str) -> None:
+    """A red box that says it. No link or image in it is one: the browser would fetch it from another host."""
+    st.error(re.sub(r"([\\\[\]])", r"\\\1", text))
 
 
 def chip(text: str, tone: str) -> str:

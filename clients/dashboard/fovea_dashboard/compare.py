@@ -48,7 +48,7 @@ def show_compare(settings: Settings, choice: Choice) -> None:
         st.info("Start the dashboard with a second --url to compare two profiles or releases.")
         return
     if choice.task is None:
-        st.error(choice.trouble)
+        cards.error(choice.trouble)
         return
     others = [name for name in settings.endpoints if name != choice.name]
     left, right = st.columns(2, gap="medium")

@@ -7,6 +7,7 @@ import streamlit as st
 from fovea_client import FoveaError
 from PIL import Image
 
+from fovea_dashboard import cards
 from fovea_dashboard.analyse import show_analyse
 from fovea_dashboard.batch import show_batch
 from fovea_dashboard.cards import STYLE
@@ -60,6 +61,6 @@ def _said(view: Callable[[], None]) -> None:
     try:
         view()
     except DashboardError as error:
-        st.error(str(error))
+        cards.error(str(error))
     except FoveaError as error:
-        st.error(sentence(error))
+        cards.error(sentence(error))

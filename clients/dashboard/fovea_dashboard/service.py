@@ -30,7 +30,7 @@ def _live(name: str, endpoint: Endpoint) -> None:
         look = endpoint.look()
     except FoveaError as error:
         st.html(f'<p class="fovea-big">{escape(name)}&ensp;{cards.chip("does not answer", "bad")}</p>')
-        st.error(sentence(error))
+        cards.error(sentence(error))
         return
     looks = _looks(endpoint.address)
     looks.append(look)
