@@ -68,8 +68,9 @@ def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path
     words += [f"--load-test={word}" for word in LOAD_TEST]
     words += ["--champion", str(champion), "--trigger", "drift", "--kubeflow", "--no-latency"]
 
-    def retrain(drift: Path) -> tuple[int, str]:
-        called = door("pipelines", "retrain", *map(str, places), *words, "--drift-report", str(drift / "drift.json"))
+    def retrain(drift: Path, *more: str) -> tuple[int, str]:
+        report = ["--drift-report", str(drift / "drift.json")]
+        called = door("pipelines", "retrain", *map(str, places), *words, *report, *more)
         return called.returncode, called.stdout + called.stderr
 
     def decisions() -> list[dict[str, str]]:
@@ -91,11 +92,16 @@ def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path
     assert decision["champion"] == current(champion).name
     assert "drift" in read_journal(champion.parent)[-1].why
 
+    # The alarm was about the champion before, and is no reason any more.
+    assert retrain(tmp_path / "alarm")[0] == 0
+    assert decisions()[-1]["outcome"] == "not needed"
+
     # A step that is broken afterwards is made again, and nothing before it.
     trained_at = (tmp_path / "run" / "train.json").read_text()
     shutil.rmtree(tmp_path / "run" / "evaluate")
-    status, said = retrain(tmp_path / "alarm")
+    status, said = retrain(tmp_path / "alarm", "--trigger", "asked")
     assert status == 0, said
+    assert decisions()[-1]["outcome"] == "unchanged"
     assert (tmp_path / "run" / "train.json").read_text() == trained_at
     assert (tmp_path / "run" / "evaluate" / "metrics.json").exists()
     assert [entry.action for entry in read_journal(champion.parent)] == ["promoted", "promoted"]
