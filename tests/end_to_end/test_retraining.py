@@ -56,6 +56,22 @@ def _drift(champion: Path, images: Path, out: Path) -> int:
     return found.returncode
 
 
+def _words(folder: Path, data: Path, champion: Path) -> list[str]:
+    places = ["--run", folder / "run", "--data", data, "--test-set", folder / "test_set", "--champion", champion]
+    words = [f"--training={word}" for word in TRAINING] + ["--ingest=folds=3"]
+    words += [f"--load-test={word}" for word in LOAD_TEST]
+    return [*map(str, places), *words, "--trigger", "drift", "--kubeflow", "--no-latency"]
+
+
+def _retrain(words: list[str], drift: Path, *more: str) -> tuple[int, str]:
+    called = door("pipelines", "retrain", *words, "--drift-report", str(drift / "drift.json"), *more)
+    return called.returncode, called.stdout + called.stderr
+
+
+def _decisions(champion: Path) -> list[dict[str, str]]:
+    return [json.loads(path.read_text()) for path in sorted((champion.parent / "decisions").iterdir())]
+
+
 def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path) -> None:
     champion = _champion(stages.model, tmp_path)
     first = current(champion)
@@ -63,29 +79,18 @@ def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path
     referenced = door("monitoring", "reference", "--task", TASK, "--release", str(champion), "--images", str(usual))
     assert referenced.returncode == 0, referenced.stdout + referenced.stderr
     frozen_set(tmp_path)
-    places = ["--run", tmp_path / "run", "--data", stages.data, "--test-set", tmp_path / "test_set"]
-    words = [f"--training={word}" for word in TRAINING] + ["--ingest=folds=3"]
-    words += [f"--load-test={word}" for word in LOAD_TEST]
-    words += ["--champion", str(champion), "--trigger", "drift", "--kubeflow", "--no-latency"]
-
-    def retrain(drift: Path, *more: str) -> tuple[int, str]:
-        report = ["--drift-report", str(drift / "drift.json")]
-        called = door("pipelines", "retrain", *map(str, places), *words, *report, *more)
-        return called.returncode, called.stdout + called.stderr
-
-    def decisions() -> list[dict[str, str]]:
-        return [json.loads(path.read_text()) for path in sorted((champion.parent / "decisions").iterdir())]
+    words = _words(tmp_path, stages.data, champion)
 
     assert _drift(champion, window, tmp_path / "quiet") == 0
-    assert retrain(tmp_path / "quiet")[0] == 0
-    assert [each["outcome"] for each in decisions()] == ["not needed"]
+    assert _retrain(words, tmp_path / "quiet")[0] == 0
+    assert [each["outcome"] for each in _decisions(champion)] == ["not needed"]
 
     assert _drift(champion, _from_another_camera(window, tmp_path / "camera"), tmp_path / "alarm") == 1
     began_s = time.monotonic()
-    status, said = retrain(tmp_path / "alarm")
+    status, said = _retrain(words, tmp_path / "alarm")
     assert status == 0, said
     assert time.monotonic() - began_s < BAR_S
-    decision = decisions()[-1]
+    decision = _decisions(champion)[-1]
     assert (decision["outcome"], decision["trigger"]) == ("promoted", "drift")
     assert "drift in" in decision["reason"]
     assert current(champion) != first
@@ -93,15 +98,15 @@ def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path
     assert "drift" in read_journal(champion.parent)[-1].why
 
     # The alarm was about the champion before, and is no reason any more.
-    assert retrain(tmp_path / "alarm")[0] == 0
-    assert decisions()[-1]["outcome"] == "not needed"
+    assert _retrain(words, tmp_path / "alarm")[0] == 0
+    assert _decisions(champion)[-1]["outcome"] == "not needed"
 
     # A step that is broken afterwards is made again, and nothing before it.
     trained_at = (tmp_path / "run" / "train.json").read_text()
     shutil.rmtree(tmp_path / "run" / "evaluate")
-    status, said = retrain(tmp_path / "alarm", "--trigger", "asked")
+    status, said = _retrain(words, tmp_path / "alarm", "--trigger", "asked")
     assert status == 0, said
-    assert decisions()[-1]["outcome"] == "unchanged"
+    assert _decisions(champion)[-1]["outcome"] == "unchanged"
     assert (tmp_path / "run" / "train.json").read_text() == trained_at
     assert (tmp_path / "run" / "evaluate" / "metrics.json").exists()
     assert [entry.action for entry in read_journal(champion.parent)] == ["promoted", "promoted"]

@@ -33,11 +33,9 @@ class Attempts:
         """The answer to the request; raises what its last attempt raised, or DeadlineExceededError."""
         try:
             answer = yield from self._attempt(request, deadline)
+            return answer
         except FoveaError as error:
             failure = error
-        else:
-            self.succeeded()
-            return answer
         answer = yield from self.again(request, deadline, failure)
         return answer
 
@@ -49,11 +47,9 @@ class Attempts:
             yield Pause(pause_s, retry_of=failure)
             try:
                 answer = yield from self._attempt(request, deadline)
+                return answer
             except FoveaError as error:
                 failure = error
-            else:
-                self.succeeded()
-                return answer
         raise failure
 
     def succeeded(self) -> None:
@@ -65,6 +61,7 @@ class Attempts:
             answer = yield Send(request, deadline.remaining_s())
         else:
             answer = yield from self._hedged(request, deadline, self._hedge_after_s)
+        self.succeeded()
         return answer
 
     def _pause_s(self, error: FoveaError, retries: int, deadline: Deadline) -> float | None:
