@@ -255,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, help="folder of pictures; data/ or drawn ones if not given")
     parser.add_argument("--release", type=Path, default=Path("build/model_repository"), help="or the shipped weights")
     parser.add_argument("--pictures", type=int, default=1000, help="at most so many; half of them are the reference")
-    parser.add_argument("--window", type=int, default=200)
+    parser.add_argument("--window", type=int, default=300)
     parser.add_argument("--nulls", type=int, default=200, help="splits with nothing planted")
     parser.add_argument("--planted", type=int, default=50, help="splits with each shift")
     parser.add_argument("--draws", type=int, default=1000, help="splits under no drift, of each judgement")

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alpha", type=share, default=0.05, help="rate of false alarms (default: %(default)s)")
     parser.add_argument("--draws", type=at_least_one, default=5000, help="under no drift (default: %(default)s)")
     parser.add_argument(
+        "--bootstrap", action="store_true", help="draw with replacement, for large windows (default: random splits)"
+    )
+    parser.add_argument(
         "--thumbnails", type=int, default=0, metavar="N", help="show the N strangest pictures in the report, small"
     )
     parser.add_argument("--textfile", type=Path, metavar="FILE", help="metrics for the node exporter, *.prom")
@@ -90,7 +93,7 @@ def _check_count(count: int, folder: Path) -> None:
 def _judged(
     options: argparse.Namespace, network: Network, reference: Reference, window: Measured, console: Console
 ) -> Result:
-    rule = Rule(options.alpha, options.draws, options.seed)
+    rule = Rule(options.alpha, options.draws, options.seed, options.bootstrap)
     performance = _performance(options, network, reference, window, console)
     findings = judge(reference.figures, window.figures, network.task, rule, performance)
     return Result(

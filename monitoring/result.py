@@ -78,6 +78,7 @@ def document(result: Result) -> str:
         "alpha": result.rule.alpha,
         "correction": "holm",
         "draws": result.rule.draws,
+        "resampling": "bootstrap" if result.rule.replace else "permutation",
         "release": result.release,
         "reference": json.loads(result.reference.model_dump_json(include={"created", "release", "network", "images"})),
         "means": {name: {"reference": first, "window": second} for name, (first, second) in result.means.items()},

@@ -46,6 +46,15 @@ def test_no_drift_is_0_and_drift_is_1(placed: Path, reference: Path, draw: Draw,
     assert set(document["tests"][0]) == {"kind", "statistic", "method", "score", "threshold", "p_value", "alarm"}
 
 
+@pytest.mark.parametrize(("word", "said"), [([], "permutation"), (["--bootstrap"], "bootstrap")])
+def test_the_document_says_how_thresholds_were_drawn(
+    placed: Path, reference: Path, draw: Draw, tmp_path: Path, word: list[str], said: str
+) -> None:
+    assert _drift(placed, reference, draw("brighter", 30, seed=2, gain=1.2), *word) == 1
+    assert json.loads((tmp_path / "out" / "drift.json").read_text())["resampling"] == said
+    assert ("bootstrap" in (tmp_path / "out" / "report.html").read_text()) == bool(word)
+
+
 def test_the_text_file_says_what_the_document_says(placed: Path, reference: Path, draw: Draw, tmp_path: Path) -> None:
     window = draw("brighter", 30, seed=2, gain=1.2)
     _drift(placed, reference, window, "--textfile", str(tmp_path / "metrics" / "drift.prom"))
