@@ -69,12 +69,14 @@ class Histogram:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Histogram":
-        """What `to_json` was made of. Raises ValueError for counts of another layout."""
+        """What `to_json` was made of. Raises ValueError for counts of another layout, or that are none."""
         if document["unit"] != "ns" or document["buckets_per_power_of_two"] != _HALF:
             raise ValueError("the histogram's buckets are not laid out as here")
         result = cls()
         result._largest_ns = int(document["largest"])
         for bucket, count in document["counts"].items():
+            if not 0 <= int(bucket) < _SIZE or int(count) < 0:
+                raise ValueError(f"the histogram counts {count} in its bucket {bucket}, which cannot be")
             result._counts[int(bucket)] = count
         return result
 

@@ -6,18 +6,20 @@ beside `run`, where those lie.
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 
 from loadtests.flags import at_least_one
 from loadtests.generator import DEFAULT_PORT, locust_command
 from loadtests.interruption import Interruption
+from loadtests.verdict import Outcome
 
 _POLL_S = 0.2
 
 
 def worker(arguments: Sequence[str]) -> int:
-    """Connect to the master, send its share, and return the exit code of the generator: 0 when all went well.
+    """Connect to the master, send its share, and return 0 when all went well, else the exit code of what is invalid.
 
     The images must lie here under the same names as there; everything else comes from the master.
     """
@@ -29,7 +31,12 @@ def worker(arguments: Sequence[str]) -> int:
         interruption = Interruption()
         with interruption.listen():
             process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
-            return _wait(process, interruption)
+            code = _wait(process, interruption)
+    if not code:
+        return Outcome.PASSED.exit_code
+    if not interruption.signal_name:
+        sys.stderr.write(f"loadtests: the generator ended with {code}; what it said is above.\n")
+    return Outcome.INVALID.exit_code
 
 
 def _wait(process: "subprocess.Popen[bytes]", interruption: Interruption) -> int:

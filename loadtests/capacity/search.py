@@ -72,7 +72,7 @@ def next_rate(trials: Sequence[Trial], plan: Plan) -> float | Found:
     missed = [trial.rate_rps for trial in trials if trial.outcome is Outcome.MISSED]
     highest = max(met, default=0.0)
     if _generator_gave_up(trials):
-        return Found(Limit.GENERATOR, None, highest)
+        return Found(Limit.GENERATOR, capacity_of(trials, plan), highest)
     if len(trials) >= plan.max_trials:
         return Found(Limit.TRIALS, capacity_of(trials, plan), highest)
     if not missed:

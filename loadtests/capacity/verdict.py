@@ -63,4 +63,6 @@ def _remark(search: Search, limit: Limit) -> str:
         return f"{search.served.name}: at its target load the objectives were missed: measure on a quieter machine."
     if limit is Limit.TRIALS:
         return f"{search.served.name}: the trials were used up before the interval was --precision narrow."
+    if limit is Limit.GENERATOR:
+        return f"{search.served.name}: the generator fell behind before the interval was --precision narrow."
     return ""

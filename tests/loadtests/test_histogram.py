@@ -41,6 +41,9 @@ def test_it_comes_back_from_json() -> None:
     assert Histogram.from_json(json.loads(text)).to_json() == histogram.to_json()
     with pytest.raises(ValueError, match="laid out"):
         Histogram.from_json(histogram.to_json() | {"buckets_per_power_of_two": 512})
+    for counts in ({"-1": 1}, {"99999999": 1}, {"5": -3}):
+        with pytest.raises(ValueError, match="which cannot be"):
+            Histogram.from_json(histogram.to_json() | {"counts": counts})
 
 
 def test_what_lies_outside_counts_at_the_edge() -> None:

@@ -106,6 +106,19 @@ def test_a_generator_that_cannot_keep_up_is_no_capacity_of_the_server(ask_of: As
     assert verdict_of([search]).outcome is Outcome.INVALID
 
 
+def test_what_was_found_before_the_generator_fell_behind_is_kept() -> None:
+    told = [Trial(rate, Outcome.PASSED if rate < 100 else Outcome.MISSED) for rate in (20, 40, 80, 160, 90, 110)]
+    late = [Trial(100, Outcome.INVALID)] * 2
+    found = next_rate([*told, *late], PLAN)
+    assert isinstance(found, Found)
+    assert found.limit is Limit.GENERATOR
+    assert found.capacity is not None
+    assert found.capacity.low < 100 < found.capacity.high
+    verdict = verdict_of([Search(SERVED, found=found)])
+    assert verdict.outcome is Outcome.PASSED
+    assert verdict.reasons == (f"{SERVED.name}: the generator fell behind before the interval was --precision narrow.",)
+
+
 def test_a_server_faster_than_the_ceiling_passes_with_what_was_met(ask_of: AskOf) -> None:
     search = searched(ask_of, SimulatedServer(lognormal(0.001, 0.1)), plan=Plan(2, 0.1, 50))
     assert search.found == Found(Limit.CEILING, None, 50)
