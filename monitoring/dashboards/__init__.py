@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from monitoring.dashboards.cost import COST
 from monitoring.dashboards.drift import DRIFT
 from monitoring.dashboards.endpoint import ENDPOINT
 from monitoring.dashboards.panel import Board
@@ -10,7 +11,7 @@ from monitoring.dashboards.pictures import INPUTS, PREDICTIONS
 from monitoring.errors import OutputError
 
 HELP = "write the Grafana dashboards"
-BOARDS: tuple[Board, ...] = (ENDPOINT, INPUTS, PREDICTIONS, DRIFT)
+BOARDS: tuple[Board, ...] = (ENDPOINT, INPUTS, PREDICTIONS, DRIFT, COST)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -59,7 +59,10 @@ def _panel(panel: Panel) -> timeseries.Panel:
     return built
 
 
-def _variables(board: Board) -> Iterator[dashboard.QueryVariable | dashboard.DatasourceVariable]:
+Variable = dashboard.QueryVariable | dashboard.DatasourceVariable | dashboard.TextBoxVariable
+
+
+def _variables(board: Board) -> Iterator[Variable]:
     yield dashboard.DatasourceVariable("datasource").label("Prometheus").type("prometheus")
     where = '{namespace="$namespace"}' if board.pods else ""
     if board.pods:
@@ -71,6 +74,8 @@ def _variables(board: Board) -> Iterator[dashboard.QueryVariable | dashboard.Dat
     if board.deployments:
         wanted = 'label_values(kube_deployment_spec_replicas{namespace="$namespace"}, deployment)'
         yield _all("deployments", "Deployments", wanted)
+    if board.priced:
+        yield dashboard.TextBoxVariable("price").label("Price of a server's hour").default_value("1")
 
 
 def _query(name: str, label: str, query: str) -> dashboard.QueryVariable:

@@ -49,6 +49,7 @@ class Board:
         panels: from the most to the least looked at.
         pods: whether namespace and pods can be chosen.
         deployments: whether deployments can be chosen.
+        priced: whether the price of a server's hour can be typed.
     """
 
     uid: str
@@ -59,6 +60,7 @@ class Board:
     label: str = "task"
     pods: bool = True
     deployments: bool = False
+    priced: bool = False
 
 
 def rate(metric: str, labels: str, by: str) -> str:

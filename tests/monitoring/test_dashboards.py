@@ -14,7 +14,7 @@ from monitoring.dashboards.panel import Board
 from tasks import TASKS
 
 CHART = Path(__file__).parents[2] / "helm-chart" / "dashboards"
-VARIABLES = ("$__rate_interval", "$namespace", "$pods", "$task", "$deployments")
+VARIABLES = ("$__rate_interval", "$namespace", "$pods", "$task", "$deployments", "$price")
 every_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
 
 
@@ -35,7 +35,7 @@ def test_the_chart_carries_what_the_code_says(tmp_path: Path) -> None:
 def test_every_expression_parses(board: Board) -> None:
     for panel in board.panels:
         for query in panel.queries:
-            text = query.expression.replace("$__rate_interval", "5m")
+            text = query.expression.replace("$__rate_interval", "5m").replace("$price", "1")
             assert promql_parser.parse(text) is not None, panel.title
 
 

@@ -22,6 +22,7 @@ from fovea_client import Client, FoveaError
 
 from monitoring.__main__ import main
 from monitoring.dashboards import BOARDS
+from monitoring.dashboards.cost import COST
 from monitoring.dashboards.panel import Board, Panel
 from serving.runtime import free_ports
 from tasks import TASKS, Kind
@@ -48,6 +49,15 @@ fovea_drift_window_images{task="vessels"} 200
 fovea_drift_last_run_timestamp_seconds{task="vessels"} 1.7e9
 fovea_reference_created_timestamp_seconds{task="vessels"} 1.7e9
 """
+# What counts up: how much a second. A network on a GPU computes for a quarter of each second, in batches of four.
+GROWING = {
+    'container_cpu_usage_seconds_total{container="triton"}': 0.5,
+    'nv_inference_compute_input_duration_us{model="vessels_network",gpu_uuid="GPU-1"}': 0.0,
+    'nv_inference_compute_infer_duration_us{model="vessels_network",gpu_uuid="GPU-1"}': 1e6,
+    'nv_inference_compute_output_duration_us{model="vessels_network",gpu_uuid="GPU-1"}': 0.0,
+    'nv_inference_exec_count{model="vessels_network",gpu_uuid="GPU-1"}': 10.0,
+    'nv_inference_request_success{model="vessels_network",gpu_uuid="GPU-1"}': 40.0,
+}
 
 
 class _Elsewhere(BaseHTTPRequestHandler):
@@ -55,7 +65,8 @@ class _Elsewhere(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
-        self.wfile.write(ELSEWHERE.encode())
+        growing = "".join(f"{series} {each * time.monotonic()}\n" for series, each in GROWING.items())
+        self.wfile.write((ELSEWHERE + growing).encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -147,7 +158,7 @@ def alert_states(address: str) -> dict[str, str]:
 
 
 def ask_prometheus(address: str, expression: str) -> list[float]:
-    text = expression.replace("$__rate_interval", WINDOW).replace("$namespace", "")
+    text = expression.replace("$__rate_interval", WINDOW).replace("$namespace", "").replace("$price", "7.2")
     for name in ("$pods", "$task", "$deployments"):
         text = text.replace(name, ".*")
     answer = json.loads(get(address, "/api/v1/query", query=text))
@@ -169,6 +180,36 @@ def test_what_is_counted_is_what_was_sent(watched: str) -> None:
         seen = sum(ask_prometheus(watched, f'fovea_request_seconds_count{{task="{name}"}}'))
         answered = sum(ask_prometheus(watched, f'nv_inference_request_success{{model="{name}"}}'))
         assert seen == answered >= 1
+
+
+def cost_query(title: str) -> str:
+    """The query of a panel of the cost dashboard."""
+    (query, *_) = next(panel for panel in COST.panels if panel.title == title).queries
+    return query.expression
+
+
+def a_second(title: str) -> str:
+    """What such a panel says of a thousand images, by task, as a second of them."""
+    return f"({cost_query(title)}) * on (task) ({cost_query('Images')}) / 1000"
+
+
+def test_what_tasks_cost_is_what_the_servers_cost(watched: str) -> None:
+    """At 7.2 an hour: a server costs 0.002 a second, whatever it does and for whom."""
+    spent = ask_prometheus(watched, a_second("Cost of 1,000 images"))
+    assert len(spent) >= len(TASKS)
+    (an_hour,) = ask_prometheus(watched, cost_query("Cost of an hour"))
+    assert an_hour >= 7.2
+    assert sum(spent) == pytest.approx(an_hour / 3600, rel=0.02)
+
+
+def test_a_batch_is_counted_once_in_gpu_seconds(watched: str) -> None:
+    """The planted network takes a second for each of 40 requests in 10 batches: a fortieth of a second a batch.
+
+    Beside a rate of the same counters: in the first half minute Prometheus takes rates for lower than they are.
+    """
+    batches = "sum(rate(nv_inference_exec_count{gpu_uuid='GPU-1'}[$__rate_interval]))"
+    (seconds,) = ask_prometheus(watched, f"sum({a_second('GPU seconds for 1,000 images')}) / {batches}")
+    assert seconds == pytest.approx(1 / 40, rel=0.02)
 
 
 @pytest.mark.parametrize("rule", ["fovea:slow_ratio:rate5m", "fovea:refused_ratio:rate15m", "fovea:pending_requests"])
