@@ -68,6 +68,14 @@ lint: $(INSTALLED) ## ruff, ruff format, mypy --strict, import-linter
 	@.venv/bin/mypy
 	@PYTHONPATH=clients/dashboard .venv/bin/lint-imports
 
+.PHONY: licences
+licences: $(INSTALLED) ## hold every installed licence to ci/licences.yaml; list them, and make docs/reference/licences.md
+	@$(RUN) ci.licences --list "$(BUILD)/licences/licences.json" --page docs/reference/licences.md
+
+.PHONY: sbom
+sbom: $(INSTALLED) ## what is installed as a CycloneDX bill of materials, validated
+	@$(RUN) ci.sbom "$(BUILD)/sbom/environment.cdx.json"
+
 .PHONY: format
 format: $(INSTALLED) ## let ruff format and mend what it can
 	@.venv/bin/ruff format .
@@ -201,6 +209,10 @@ images: ## build the images of server, release and load test for REGISTRY as TAG
 .PHONY: scan-images
 scan-images: ## look for known holes in what `make images` built, with SCANNER=trivy|grype or whichever is there
 	@docker/images scan "$(BUILD)" "$(SCANNER)"
+
+.PHONY: sbom-images
+sbom-images: ## bills of materials of what `make images` built, with SCANNER=trivy|syft or whichever is there
+	@docker/images sbom "$(BUILD)" "$(SCANNER)"
 
 .PHONY: push-images
 push-images: ## push them; $(BUILD)/images/values.yaml then has their digests for the chart

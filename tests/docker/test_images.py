@@ -17,6 +17,7 @@ previous=
 for word in "$@"; do
   case $word in docker-archive:*) file=${{word#docker-archive:}}; echo image >"${{file%%:*}}" ;; esac
   [ "$previous" != -o ] || echo image >"$word"
+  case $previous in --output) echo bill >"${{word#cyclonedx-json=}}" ;; esac
   [ "$previous" != --digestfile ] || echo {DIGEST} >"$word"
   previous=$word
 done
@@ -127,6 +128,27 @@ def test_every_archive_is_scanned_and_a_hole_is_a_failure(bench: Bench, scanner:
     assert len([line for line in bench.recorded() if line.startswith(scanner)]) == 3
     failed = bench.run("scan", "", STATUS="1")
     assert (failed.returncode, "known hole" in failed.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("scanner", ["trivy", "syft"])
+def test_every_archive_gets_a_bill_of_materials(bench: Bench, scanner: str) -> None:
+    assert "build them first" in bench.has(scanner, "buildah").run("sbom", "").stderr
+    bench.run("build", "registry.example", "41", "cpu")
+    assert bench.run("sbom", "").returncode == 0
+    bills = bench.build / "sbom"
+    names = ["loadtests.cdx.json", "release.cdx.json", "server.cdx.json"]
+    assert sorted(path.name for path in bills.iterdir()) == names
+    for path in bills.iterdir():
+        path.unlink()
+    failed = bench.run("sbom", "", STATUS="1")
+    assert (failed.returncode, "has no bill of materials" in failed.stderr) == (1, True)
+    assert not list(bills.glob("*.json"))
+
+
+def test_bills_are_skipped_aloud_unless_the_scanner_is_named(bench: Bench) -> None:
+    unnamed = bench.run("sbom", "")
+    assert (unnamed.returncode, "no image has a bill of materials" in unnamed.stdout) == (0, True)
+    assert bench.run("sbom", "syft").returncode == 1
 
 
 @pytest.mark.parametrize("tool", ["buildah", "docker"])
