@@ -9,6 +9,7 @@ Pictures may be personal data: the folder is its owner's alone, and what is kept
 
 import fcntl
 import json
+import logging
 import math
 import os
 import secrets
@@ -28,6 +29,7 @@ import numpy.typing as npt
 
 from tasks.errors import TaskError
 
+_LOG = logging.getLogger(__name__)
 _UNKNOWN = "unknown"  # the task of a folder that does not describe itself
 _NEVER_S = 1e11  # no date of four digits
 _PENDING_S, _MOST_PENDING = 120.0, 16
@@ -96,7 +98,7 @@ class Sample:
 class Samples:
     """The folder, as the steps of a request and `python -m monitoring samples` use it.
 
-    The policy is read again once a minute: where it is gone, nothing more is kept.
+    The policy is read again once a minute: where it is gone, nothing more is kept, and each process says so once.
 
     Args:
         folder: that `enable` made.
@@ -226,12 +228,19 @@ class Samples:
         if (now_s := self._clock()) >= self._reread_s:
             self._reread_s = now_s + _REREAD_S
             try:
-                self.policy, self._allowed = _read_policy(self.folder), True
-            except SamplesError:
-                self._allowed = False
+                self.policy = _read_policy(self.folder)
+                self._switch(True, f"samples are kept again in {self.folder}")
+            except SamplesError as error:
+                self._switch(False, f"no sample is kept any more: {error}")
                 with suppress(OSError):  # the folder may be gone as well
                     self._drop_pending()
         return self._allowed
+
+    def _switch(self, allowed: bool, said: str) -> None:
+        """Say what has changed: who withdrew the policy sees that it was heard, who lost it that it is gone."""
+        if allowed != self._allowed:
+            _LOG.warning(said)
+        self._allowed = allowed
 
     def _pause_s(self) -> float:
         return 3600 / self.policy.candidates_per_hour

@@ -235,7 +235,7 @@ def test_a_request_does_not_wait_for_who_removes(tmp_path: Path) -> None:
     assert [sample.uncertainty for sample in samples.all()] == [0.9]
 
 
-def test_without_its_policy_nothing_more_is_kept(tmp_path: Path) -> None:
+def test_without_its_policy_nothing_more_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     now_s = [1000.0]
     samples = Samples(store(tmp_path).folder, clock=lambda: now_s[0])
     assert samples.offer(b"x", "vessels-1")
@@ -247,9 +247,14 @@ def test_without_its_policy_nothing_more_is_kept(tmp_path: Path) -> None:
     assert not samples.offer(b"x", "vessels-2")
     assert samples.judge("vessels-1", "vessels", {"entropy": 0.9}) is None
     assert not [*(samples.folder / "kept").iterdir(), *(samples.folder / "pending").iterdir()]
+    now_s[0] += 61
+    assert not samples.offer(b"x", "vessels-2")
     policy.write_text(allowed)
     now_s[0] += 61
     assert samples.offer(b"x", "vessels-3")
+    gone, back = (record.getMessage() for record in caplog.records)
+    assert gone.startswith(f"no sample is kept any more: {samples.folder} keeps no samples")
+    assert back == f"samples are kept again in {samples.folder}"
 
 
 def test_a_folder_in_use_for_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
