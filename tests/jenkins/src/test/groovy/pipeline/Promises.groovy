@@ -6,9 +6,9 @@ import static pipeline.Given.push
 
 /** What the Jenkinsfile promises. Each is asked of the file itself, and of copies with a planted fault. */
 class Promises {
-    static final List CHECKS = ['install', 'lint', 'test-fast', 'test-contracts', 'chart-lint', 'test-chart']
+    static final List CHECKS = ['install', 'lint', 'licences', 'sbom', 'test-fast', 'test-contracts', 'chart-lint', 'test-chart']
     static final List CANDIDATE = ['train', 'export', 'verify', 'evaluate', 'gate', 'clean']
-    static final List IMAGES = ['images', 'scan-images', 'push-images']
+    static final List IMAGES = ['images', 'scan-images', 'sbom-images', 'push-images']
     static final String STAGING = 'ENVIRONMENT=staging', PRODUCTION = 'ENVIRONMENT=production'
 
     static final Map<String, Closure> ALL = [
@@ -118,6 +118,13 @@ class Promises {
             assert build.during('Promote').take(2) == ['unstash candidate', 'unstash images']
             assert 'unstash images' in build.during('Deploy to staging')
             assert candidate.any { it == 'archiveArtifacts build/model_repository/** true' }
+        },
+        'what a build is made of is listed and fingerprinted, and a licence that is not allowed ends it': { Call pipeline ->
+            def build = production([:], [:], pipeline)
+            assert build.during('Licences and SBOM').last() ==
+                'archiveArtifacts build/licences/licences.json, build/sbom/environment.cdx.json true'
+            assert 'archiveArtifacts build/sbom/*.cdx.json true' in build.during('Scan images')
+            assert push([licences: [status: 1]], [:], pipeline).targets == ['install', 'lint', 'licences']
         },
         'parameters reach the make targets': { Call pipeline ->
             def params = [TASK: 'eye_disease', TRAINING: 'full', PROFILE: 'cpu', DATA: '/data/eyes', SLO: 'strict.yaml',

@@ -6,8 +6,8 @@ import org.junit.Test
 
 /** A small change, really taken through every stage up to the load-test gate: trained, exported, verified and served. */
 class RealTest {
-    private static final List TARGETS = ['install', 'lint', 'test-fast', 'test-contracts', 'chart-lint', 'train', 'export',
-                                         'verify', 'gate', 'clean']
+    private static final List TARGETS = ['install', 'lint', 'licences', 'sbom', 'test-fast', 'test-contracts', 'chart-lint', 'train',
+                                         'export', 'verify', 'gate', 'clean']
 
     @Test
     void aSmallChangeGetsThroughTheGate() {
