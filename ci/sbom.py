@@ -56,11 +56,14 @@ def bill() -> dict[str, Any]:
 
 
 def _complete(component: dict[str, Any], allowed: dict[str, Allowed]) -> None:
-    """Give it its licence in one spelling; ours get an address of no registry and lose the folder they lie in."""
+    """Give it its licence in one spelling, and ours an address of no registry.
+
+    Links of project pages go: the purl names the package, validating them takes most of a minute, and ours is a folder.
+    """
     name = canonicalize_name(component["name"])
+    component.pop("externalReferences", None)
     if name in OURS:
         component["purl"] = f"pkg:generic/{name}@{component['version']}"
-        component.pop("externalReferences", None)
         component["licenses"] = [{"expression": _LICENCE, "acknowledgement": "declared"}]
     elif found := allowed.get(name):
         how = "concluded" if found.reason or found.licence not in found.package.says else "declared"

@@ -158,6 +158,8 @@ def test_what_a_page_names_is_there(page: Path) -> None:
     assert [name for name, _ in ours if not list(ROOT.glob(name.strip("/")))] == []
     missing = [f"{name}::{test}" for name, test in ours if test and f"def {test}(" not in (ROOT / name).read_text()]
     assert missing == []
+    files = re.findall(r"`(Jenkinsfile|[\w.-]+\.(?:md|txt|toml))`", text)
+    assert [name for name in files if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)

@@ -49,7 +49,6 @@ def test_no_path_and_no_date_of_this_machine_is_in_it(content: dict[str, Any]) -
     assert "timestamp" not in content["metadata"]
 
 
-@pytest.mark.slow  # the validator takes most of a minute
 def test_the_same_environment_gives_the_same_valid_file(tmp_path: Path, content: dict[str, Any]) -> None:
     result = door("ci.sbom", str(tmp_path / "sbom" / "bill.json"))
     assert result.returncode == 0, result.stderr
