@@ -14,6 +14,7 @@ from pipelines.commands import Commands
 from pipelines.errors import PipelineError, RefusedError
 from pipelines.judging.command import add_commands as add_judging
 from pipelines.retraining.command import add_commands as add_retraining
+from pipelines.stack.command import add_commands as add_stack
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--out", type=Path, default=Path("build/report"), help="where overlays and figures go")
     report = commands.add("report", _report, "the page about what was run")
     report.add_argument("--build", type=Path, default=Path("build"))
-    for add in (add_judging, add_champion, add_retraining):
+    for add in (add_judging, add_champion, add_retraining, add_stack):
         add(commands)
     return parser
 

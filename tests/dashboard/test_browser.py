@@ -1,8 +1,6 @@
 """The page in a real browser over the real server: a photograph goes in, overlay, latency and provenance come out."""
 
-import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,11 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green
 from doors import OFFLINE, ROOT, Launched, Stages
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WAIT_MS = 90_000
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,11 +63,8 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        root = ["--no-sandbox"] if os.geteuid() == 0 else []  # chromium refuses to run as root within its sandbox
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*root, "--disable-dev-shm-usage"])
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
@@ -100,14 +93,14 @@ def test_a_photograph_is_uploaded_and_explained(
         expect(page.get_by_text("Network and its queue")).to_be_visible()
         expect(page.get_by_text("vessels, version 1")).to_be_visible()
         expect(page.get_by_text(_weights(served_default))).to_be_visible()
-        before = _overlay(page)
-        _green(before)
+        before = overlay_of(page)
+        assert share_of_green(before[0]) > 0.005
         page.screenshot(path=tmp_path / "dashboard.png")
         page.get_by_role("slider").first.press("Home")
         page.wait_for_function(
             "old => document.querySelector('[data-testid=stImage] img').getAttribute('src') !== old", arg=before[1]
         )
-        assert (before[0] != _overlay(page)[0]).mean() > 0.01, "the overlay does not follow its slider"
+        assert (before[0] != overlay_of(page)[0]).mean() > 0.01, "the overlay does not follow its slider"
         assert (tmp_path / "dashboard.png").stat().st_size > 100_000
         assert not list(folder.iterdir()), "something was written"
         assert asked <= {"127.0.0.1"}
@@ -134,22 +127,6 @@ def _hosts(page: Page) -> set[str]:
     asked: set[str] = set()
     page.on("request", lambda request: asked.add(request.url.partition("://")[2].partition(":")[0]))
     return asked
-
-
-def _overlay(page: Page) -> tuple[np.ndarray, str]:
-    """The first picture of the page as the browser got it, and its address."""
-    image = page.locator("[data-testid=stImage] img").first
-    expect(image).to_be_visible(timeout=WAIT_MS)
-    source = str(image.get_attribute("src"))
-    data = page.request.get(str(image.evaluate("image => image.src"))).body()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    return pixels.astype(np.int16), source
-
-
-def _green(overlay: tuple[np.ndarray, str]) -> None:
-    """Vessels are tinted in the colour that the server says."""
-    blue, green, red = np.moveaxis(overlay[0], -1, 0)
-    assert ((green > red + 20) & (green > blue + 20)).mean() > 0.005
 
 
 def _weights(server: Launched) -> str:
