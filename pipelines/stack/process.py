@@ -14,6 +14,7 @@ from pipelines.errors import PipelineError
 
 _PR_SET_PDEATHSIG = 1
 _END_TIMEOUT_S = 30.0
+_CHILDREN_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Running:
                 )
         except OSError as error:
             raise PipelineError(f"{service.name} cannot be started ({error})") from error
-        self._known = psutil.Process(self._process.pid)
+        self._family: list[psutil.Process] = []
 
     @property
     def pid(self) -> int:
@@ -79,26 +80,36 @@ class Running:
             self._process.send_signal(signal.SIGTERM)
 
     def end(self, timeout_s: float = _END_TIMEOUT_S) -> None:
-        """Wait until it has stopped, then end what is left of it and of the children that it had, by their pids."""
+        """Wait until it has stopped, then end by their pids what is left of its children and theirs."""
         try:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self._family += self._children()
             self._process.kill()
             self._process.wait()
-        for child in self._family:
-            _kill(child)
-        psutil.wait_procs(self._family, timeout=5)
+        self._family += self._orphans()
+        _, left = psutil.wait_procs(_each(self._family, psutil.Process.terminate), timeout=_CHILDREN_TIMEOUT_S)
+        psutil.wait_procs(_each(left, psutil.Process.kill), timeout=_CHILDREN_TIMEOUT_S)
 
     def _children(self) -> list[psutil.Process]:
         try:
-            return list(self._known.children(recursive=True))
+            return list(psutil.Process(self.pid).children(recursive=True)) if self.status() is None else []
         except psutil.NoSuchProcess:
-            return self._orphans()
+            return []
 
     def _orphans(self) -> list[psutil.Process]:
-        """Return what a service that is gone has left in its session, which is its own."""
+        """Return what a service that is gone has left in its session, which was its own."""
         return [process for process in psutil.process_iter() if _session(process.pid) == self.pid]
+
+
+def _each(processes: list[psutil.Process], signalled: Callable[[psutil.Process], None]) -> list[psutil.Process]:
+    """Signal those that still run; psutil tells them by their start too, so another one with a pid of theirs is safe."""
+    for process in processes:
+        try:
+            signalled(process)
+        except psutil.NoSuchProcess:
+            pass
+    return processes
 
 
 def _session(pid: int) -> int | None:
@@ -106,13 +117,6 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except OSError:
         return None
-
-
-def _kill(process: psutil.Process) -> None:
-    try:
-        process.kill()  # psutil looks at its start time first: another one with this pid is left alone
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _end_with_parent() -> None:
