@@ -160,6 +160,15 @@ dashboard: $(INSTALLED) ## a page over the server that `make serve` runs: overla
 		$(if $(DATA),--samples "$(DATA)") $(if $(wildcard $(BUILD)/evaluation),--gallery "$(BUILD)/evaluation") \
 		--drift "$(BUILD)/drift"
 
+.PHONY: stack
+stack: $(INSTALLED) ## Triton, MLflow, Prometheus and the dashboard at once, without containers, until Ctrl-C
+	@$(RUN) pipelines stack --build "$(BUILD)" --profile $(PROFILE) $(if $(DATA),--samples "$(DATA)") \
+		$(foreach name,$(WITHOUT),--without $(name))
+
+.PHONY: test-stack
+test-stack: $(INSTALLED) ## the stack from an upload to the decision to train anew, in six minutes (needs Chromium, Prometheus)
+	@OMP_NUM_THREADS=1 .venv/bin/pytest --timeout 360 --durations=3 tests/end_to_end/test_stack.py $(REPORT)
+
 .PHONY: reference
 reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a folder of such pictures, best ones it was not trained on
 	@$(RUN) monitoring reference --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)"
@@ -167,7 +176,7 @@ reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a fol
 .PHONY: drift
 drift: $(INSTALLED) ## whether the pictures in DATA have drifted from the reference of TASK
 	@$(RUN) monitoring drift --task $(TASK) --release "$(BUILD)/model_repository" --images "$(DATA)" \
-		--out "$(BUILD)/drift/$(TASK)"
+		--out "$(BUILD)/drift/$(TASK)" --textfile "$(BUILD)/metrics/fovea_drift_$(TASK).prom"
 
 .PHONY: drift-benchmark
 drift-benchmark: $(INSTALLED) ## how often drift alarms with nothing planted, and with shifts planted
@@ -203,8 +212,8 @@ REGISTRY ?= localhost
 TAG ?= dev
 
 .PHONY: images
-images: ## build the images of server, release and load test for REGISTRY as TAG, in archives too (needs buildah or docker)
-	@docker/images build "$(BUILD)" "$(REGISTRY)" "$(TAG)" "$(PROFILE)"
+images: ## build the images of server, release, load test and MORE="dashboard mlflow training" for REGISTRY as TAG (needs buildah or docker)
+	@docker/images build "$(BUILD)" "$(REGISTRY)" "$(TAG)" "$(PROFILE)" $(MORE)
 
 .PHONY: scan-images
 scan-images: ## look for known holes in what `make images` built, with SCANNER=trivy|grype or whichever is there

@@ -103,7 +103,7 @@ class Running:
 
 
 def _each(processes: list[psutil.Process], signalled: Callable[[psutil.Process], None]) -> list[psutil.Process]:
-    """Signal those that still run; psutil tells them by their start too, so another one with a pid of theirs is safe."""
+    """Signal those that still run; psutil knows their start too, so another one with a pid of theirs is safe."""
     for process in processes:
         try:
             signalled(process)

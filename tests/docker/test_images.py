@@ -101,6 +101,18 @@ def test_builds_three_images_and_their_archives(bench: Bench, tool: str) -> None
     assert not list(bench.build.rglob("__pycache__"))
 
 
+def test_more_images_are_built_and_pushed_where_they_are_asked_for(bench: Bench) -> None:
+    more = bench.has("buildah").run("build", "registry.example", "41", "cpu", "dashboard", "mlflow")
+    assert more.returncode == 0, more.stderr
+    archives = {path.name for path in (bench.build / "images").iterdir()}
+    assert {"dashboard.tar", "mlflow.tar"} <= archives
+    assert "training.tar" not in archives
+    pushed = bench.run("push", "registry.example", "41")
+    assert pushed.returncode == 0, pushed.stderr
+    assert (bench.build / "images" / "mlflow.digest").read_text() == f"{DIGEST}\n"
+    assert "no image grafana" in bench.run("build", "registry.example", "41", "cpu", "grafana").stderr
+
+
 def test_tensorrt_is_served_by_the_gpu_image(bench: Bench) -> None:
     bench.has("buildah").run("build", "registry.example", "41", "tensorrt")
     assert "docker/gpu.Dockerfile" in bench.recorded()[0]
