@@ -34,6 +34,15 @@ time.sleep(300)
 DEAF = "import signal, pathlib, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
 DEAF += "pathlib.Path(sys.argv[1]).touch(); time.sleep(300)"
 DIES = "import sys, time; time.sleep(0.5); sys.exit('the disk is full')"
+# A stack of one service, to be killed.
+KILLED = """
+import pathlib, sys, threading
+from rich.console import Console
+from pipelines.stack.process import Service
+from pipelines.stack.stack import run_services
+service = Service("sleep", ("sleep", "300"), lambda: True, "nowhere")
+run_services([service], pathlib.Path(sys.argv[1]), 30, threading.Event(), Console(quiet=True))
+"""
 QUIET = Console(quiet=True)
 
 
@@ -104,6 +113,18 @@ def test_a_parent_that_crashed_leaves_no_child(tmp_path: Path) -> None:
     crashed.ask_to_end()
     crashed.end()
     assert not child.is_running()
+
+
+def test_a_stack_that_is_killed_takes_its_services_along(tmp_path: Path) -> None:
+    stack = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, env=OFFLINE)
+    while not (tmp_path / SERVICES_FILE).exists():
+        assert stack.poll() is None
+        time.sleep(0.05)
+    service = psutil.Process(json.loads((tmp_path / SERVICES_FILE).read_text())["sleep"]["pid"])
+    stack.kill()
+    stack.wait()
+    _, left = psutil.wait_procs([service], timeout=10)
+    assert not left
 
 
 @contextmanager
