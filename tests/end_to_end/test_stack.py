@@ -57,7 +57,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait(self) -> "Stack":
+    def wait(self) -> None:
         deadline_s = time.monotonic() + START_S
         file = self.build / "stack" / "services.json"
         while not file.exists():
@@ -65,7 +65,6 @@ class Stack:
             assert time.monotonic() < deadline_s, self.said.read_text()
             time.sleep(0.2)
         self.services: dict[str, dict[str, Any]] = json.loads(file.read_text())
-        return self
 
     def address(self, name: str) -> str:
         return str(self.services[name]["address"])
@@ -83,14 +82,16 @@ class Stack:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     started = Stack(tmp_path / "build")
     try:
-        yield started.wait()
+        yield started
     finally:
         started.stop(signal.SIGTERM)
 
 
 def test_from_an_upload_to_a_decision(stack: Stack, tmp_path: Path) -> None:
+    usual = _drawn(tmp_path / "usual")  # while the stack starts
+    frozen_set(tmp_path, subjects=2)
+    stack.wait()
     drawn = stack.build / "data" / "synthetic" / "images"
-    usual = _drawn(tmp_path / "usual")
     champion = _champion(stack.build, tmp_path)
 
     with chromium() as browser:
@@ -188,7 +189,6 @@ def _text(url: str) -> str:
 
 def _decision(stack: Stack, champion: Path, folder: Path) -> dict[str, str]:
     """Train, judge and decide because of the drift report; the only decision there is."""
-    frozen_set(folder, subjects=2)
     places = {"run": folder / "run", "data": folder / "usual", "test-set": folder / "test_set", "champion": champion}
     words = [word for name, place in places.items() for word in (f"--{name}", str(place))]
     words += [f"--training={word}" for word in TRAINING] + ["--ingest=folds=3", "--no-latency", "--trigger=drift"]
