@@ -188,6 +188,15 @@ lock: ## resolve constraints.txt anew from both pyproject.toml (needs uv)
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-package fovea-client \
 		--quiet -o constraints.txt
 
+.PHONY: docs
+docs: $(INSTALLED) ## build the documentation into $(BUILD)/site; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --site-dir "$(abspath $(BUILD))/site"
+	@echo "documentation: $(BUILD)/site/index.html"
+
+.PHONY: command-lines
+command-lines: $(INSTALLED) ## make docs/reference/command-lines.md from what --help says
+	@.venv/bin/python docs/command_lines.py
+
 .PHONY: clean
 clean: ## remove what was built; the environment stays
 	@rm -rf "$(BUILD)"
