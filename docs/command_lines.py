@@ -1,4 +1,4 @@
-"""Writes reference/command-lines.md from what `--help` says: `python docs/command_lines.py`. A test holds it to that."""
+"""Writes reference/command-lines.md from what `--help` says: `python docs/command_lines.py`. A test compares them."""
 
 import contextlib
 import io
@@ -16,7 +16,20 @@ DOORS: dict[str, tuple[str, ...]] = {
     "serving": ("",),
     "loadtests": ("run", "capacity", "size", "compare", "soak", "worker"),
     "monitoring": ("", "reference", "drift", "rules", "dashboards", "samples"),
-    "pipelines": ("", "demo", "infer", "report", "freeze", "judge", "gate", "promote", "rollback", "champions", "retrain", "compile"),
+    "pipelines": (
+        "",
+        "demo",
+        "infer",
+        "report",
+        "freeze",
+        "judge",
+        "gate",
+        "promote",
+        "rollback",
+        "champions",
+        "retrain",
+        "compile",
+    ),
     "fovea": ("", "segment", "classify"),
 }
 _HEAD = """# Command lines

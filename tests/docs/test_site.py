@@ -103,7 +103,9 @@ def test_broken_link_stops_the_build(tmp_path: Path) -> None:
         assert f"'{link}'" in built.stderr, link
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "clients/python/README.md", "tests/cluster/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "clients/python/README.md", "tests/cluster/README.md"]
+)
 def test_links_of_the_repository_lead_somewhere(page: str) -> None:
     """As GitHub shows it: relative to the file, anchors as GitHub makes them."""
     path = ROOT / page
