@@ -18,7 +18,7 @@ from pages import ROOT, Block, blocks
 from shown import Checkout, commands_of, kinds
 from walked import README, TUTORIAL, Walk
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 PAGE = ROOT / "docs" / "tutorial.md"
 
 
@@ -130,9 +130,10 @@ def test_output_is_of_the_kind_that_is_shown(walker: Walker, command: str, block
 def with_data(walker: Walker) -> Walker:
     """The same one, with drawn data sets in the places where README has the real ones."""
     data = walker.checkout.folder / "data"
+    # The smallest that there are: what is shown is about the commands, not about the answers.
     drawn = {
         "vessels": ("chase_db1", 2, 256),
-        "eye_disease": ("eye_diseases", 12, 64),
+        "eye_disease": ("eye_diseases", 12, 128),
         "dubai_aerial": ("dubai_aerial", 2, 128),
     }
     for task, (name, subjects, size_px) in drawn.items():

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from doors import OFFLINE, ROOT, Launched, Stages, door
+from pages import blocks
+from shown import kinds
 
 from export.__main__ import main as export
 
@@ -25,7 +27,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert result.returncode == 0, result.stdout + result.stderr
     for stage in ("data", "train", "export", "serve", "infer", "load-test", "report"):
         assert f"\n{stage}  " in "\n" + result.stdout, stage
+    (build / "printed").write_text(result.stdout + result.stderr)
     return build
+
+
+def test_readme_shows_what_is_printed(demo: Path) -> None:
+    """Line by line of the same kind, but for the cell whose times are wrapped by their length."""
+    (shown, *_) = [block for block in blocks(ROOT / "README.md") if block.kind == "output"]
+    printed = set(kinds((demo / "printed").read_text().replace(str(demo), "build")))
+    lines = [line for line in shown.lines if line != "…" and "│ time" not in line and " total " not in line]
+    assert [line for line in kinds("\n".join(lines)) if line not in printed] == []
 
 
 def test_report_links_to_what_is_there(demo: Path) -> None:
