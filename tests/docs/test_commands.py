@@ -11,7 +11,7 @@ import shlex
 
 import pytest
 from pages import ROOT
-from shown import expanded, shown_commands
+from shown import expanded, kinds, shown_commands
 from understood import require_understood
 from walked import WALKED
 
@@ -110,6 +110,13 @@ def test_wrong_words_are_not_understood() -> None:
     ):
         with pytest.raises((SystemExit, Exception)):
             require_understood(shlex.split(wrong))
+
+
+def test_the_kind_of_a_line_is_its_words_and_not_its_numbers() -> None:
+    (kind,) = kinds("release dcf3830b63add3ea placed, p95 12.5 ms: met")
+    assert [kind] == list(kinds("release 04279d816cacc6a7 placed, p95  7 ms: missed"))
+    assert [kind] != list(kinds("release dcf3830b63add3ea placed, p99_9 12.5 ms: met"))
+    assert [kind] != list(kinds("release dcf3830b63add3ea is placed, p95 12.5 ms: met"))
 
 
 def test_install_is_what_every_target_needs() -> None:
