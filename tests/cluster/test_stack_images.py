@@ -37,7 +37,8 @@ def test_an_image_is_built_starts_and_answers(name: str, tmp_path: Path) -> None
     image = f"localhost/fovea-{name}:test"
     built = [str(SCRIPTS / "image"), str(ROOT / "docker" / f"{name}.Dockerfile"), str(ROOT), image]
     archive = subprocess.run(built, env=OFFLINE, check=True, capture_output=True, text=True, timeout=1500).stdout
-    Path(archive.strip()).unlink()  # the cluster would load it
+    for file in (archive.strip(), f"{archive.strip()}.id"):  # the cluster would load it
+        Path(file).unlink()
     words, path = COMMANDS[name]
     (port,) = free_ports(1)
     with _container(image) as container:

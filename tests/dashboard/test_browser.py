@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green
+from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green, upload
 from doors import OFFLINE, ROOT, Launched, Stages
 from playwright.sync_api import Browser, Page, expect
 
@@ -87,7 +87,7 @@ def test_a_photograph_is_uploaded_and_explained(
         page = browser.new_page(viewport={"width": 1440, "height": 1100})
         asked = _hosts(page)
         page.goto(url)
-        page.locator("input[type=file]").first.set_input_files(photograph, timeout=WAIT_MS)
+        upload(page, photograph)
         expect(page.get_by_text(re.compile(r"Vessel covers \d+\.\d%"))).to_be_visible(timeout=WAIT_MS)
         expect(page.get_by_text(re.compile(r"^\d+ ms$"))).to_be_visible()
         expect(page.get_by_text("Network and its queue")).to_be_visible()
@@ -117,7 +117,7 @@ def test_the_live_view_sees_the_server_and_a_fault_is_one_sentence(
         page.goto(f"{url}/?view=Service+and+drift")
         expect(page.get_by_text(re.compile(r"^(\d+) of \1$"))).to_be_visible(timeout=WAIT_MS)
         page.get_by_role("tab", name="Picture").click()
-        page.locator("input[type=file]").first.set_input_files(broken, timeout=WAIT_MS)
+        upload(page, broken)
         expect(page.get_by_text("refused by model 'vessels'")).to_be_visible(timeout=WAIT_MS)
         assert page.get_by_text("Traceback").count() == 0
         page.close()

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green
+from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green, upload
 from doors import OFFLINE, ROOT, door
 from fovea_client import Client
 from frozen_set import frozen_set
@@ -145,7 +145,7 @@ def _champion(build: Path, folder: Path) -> Path:
 
 def _upload(page: Page, address: str, photograph: Path) -> None:
     page.goto(f"http://{address}")
-    page.locator("input[type=file]").first.set_input_files(photograph, timeout=WAIT_MS)
+    upload(page, photograph)
     expect(page.get_by_text(re.compile(r"Vessel covers \d+\.\d%"))).to_be_visible(timeout=WAIT_MS)
     assert share_of_green(overlay_of(page)[0]) > 0.005
 

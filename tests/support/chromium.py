@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +21,12 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*root, "--disable-dev-shm-usage"])
         yield browser
         browser.close()
+
+
+def upload(page: Page, picture: Path) -> None:
+    """Upload it, once the page stands still: a page that is drawn anew meanwhile may lose the file."""
+    expect(page.get_by_text("Upload a picture on the left")).to_be_visible(timeout=WAIT_MS)
+    page.locator("input[type=file]").first.set_input_files(picture, timeout=WAIT_MS)
 
 
 def overlay_of(page: Page) -> tuple[np.ndarray, str]:
