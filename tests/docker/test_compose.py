@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from monitoring.__main__ import main as monitoring
+from monitoring.dashboards import BOARDS, file_name
 from pipelines.stack.ports import USUAL
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -134,7 +135,8 @@ def test_grafana_finds_prometheus_and_the_dashboards() -> None:
     assert source["url"] == "http://prometheus:9090"
     (provider,) = yaml.safe_load((folder / "dashboards" / "fovea.yaml").read_text())["providers"]
     (mount,) = [each for each in _mounts() if each["target"] == provider["options"]["path"]]
-    assert len(list((DOCKER / mount["source"]).glob("*.json"))) == 4
+    names = {path.name for path in (DOCKER / mount["source"]).glob("*.json")}
+    assert names == {file_name(board) for board in BOARDS}
 
 
 def _checker() -> list[str]:
