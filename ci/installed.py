@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 OURS = ("fovea", "fovea-client")
 _SILENT = "UNKNOWN"
+_NO_LICENCE = "DFSG approved"  # a classifier that names none
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,16 @@ class Package:
         name: canonical.
         version: as installed.
         required: whether the distributions of this repository need it without any extra.
-        says: what its metadata says of its licence, its expression first, then its field, then its classifiers.
+        says: what its metadata says of its licence: its expression, which speaks for all; without one its field, where
+            that is a name and not the text of a licence, and each of its classifiers.
+        text: all that its metadata says of licences, whole.
     """
 
     name: str
     version: str
     required: bool
     says: tuple[str, ...]
+    text: str
 
 
 def installed() -> list[Package]:
@@ -40,10 +44,18 @@ def installed() -> list[Package]:
 
 def _package(listed: dict[str, str], needed: set[str]) -> Package:
     name = canonicalize_name(listed["Name"])
-    fields = (listed[f"License-{field}"].strip() for field in ("Expression", "Metadata", "Classifier"))
-    # The first line of one that is a licence's whole text: further down it names other licences as well.
-    says = tuple(field.splitlines()[0].strip() for field in fields if field not in ("", _SILENT))
-    return Package(name, listed["Version"], name in needed, says)
+    found = (listed[f"License-{field}"].strip() for field in ("Expression", "Metadata", "Classifier"))
+    expression, field, classifiers = ("" if each == _SILENT else each for each in found)
+    says = (expression,) if expression else _named(field, [each.strip() for each in classifiers.split(";")])
+    return Package(name, listed["Version"], name in needed, says, "\n".join((expression, field, classifiers)).strip())
+
+
+def _named(field: str, classifiers: list[str]) -> tuple[str, ...]:
+    """Return the names; of a licence's whole text the first line, if nothing else names it."""
+    named = [each for each in classifiers if each not in ("", _NO_LICENCE)]
+    if field and not ("\n" in field and named):
+        named.insert(0, field.splitlines()[0].strip())
+    return tuple(named)
 
 
 def _required() -> set[str]:

@@ -13,7 +13,7 @@ from ci.installed import Package
 FILE = Path(__file__).parent / "licences.yaml"
 # No exception may let these pass: a company that deploys this could not.
 NEVER = re.compile(
-    r"AGPL|Affero|BUSL|Business Source|SSPL|Server Side Public|-NC\b|Non-?\s?Commercial|Commons[- ]Clause",
+    r"A-?GPL|Affero|\bBUSL\b|Business Source|SSPL|Server Side Public|[- ]NC\b|Non-?\s?Commercial|Commons[- ]Clause",
     re.IGNORECASE,
 )
 _LICENSING = Licensing()
@@ -27,7 +27,8 @@ class Settled(BaseModel):
     """What somebody found out about one package.
 
     Attributes:
-        says: the metadata's words; where they change, or another version says nothing, it is to be looked at again.
+        says: all of the metadata's words, joined by "; "; where they change, or another version says nothing, it is to
+            be looked at again.
         version: of a package that says nothing.
         licence: SPDX expression.
         reason: why that is its licence, or why it may be used.
@@ -55,12 +56,15 @@ class Policy(BaseModel):
         allowed: SPDX identifiers, for every dependency.
         spellings: metadata's words → SPDX expression.
         packages: canonical name → what was settled.
+        notices: canonical names of packages whose metadata holds the notices of all that they vendor: what must never
+            pass is looked for in what names their licence, not in those.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     allowed: frozenset[str]
     spellings: dict[str, str]
     packages: dict[str, Settled]
+    notices: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
     def _never(self) -> "Policy":
@@ -90,20 +94,21 @@ def read_policy(path: Path = FILE) -> Policy:
 def judge(package: Package, policy: Policy) -> Allowed:
     """Return the package's licence. Raises LicenceError: it is unknown, or not allowed."""
     said = "; ".join(package.says) or "no licence in its metadata"
-    if NEVER.search(said):
+    if NEVER.search(said if package.name in policy.notices else package.text):
         raise _refused(package, said, "is never allowed, not even by exception; take another package")
     if settled := policy.packages.get(package.name):
         return _by_exception(package, settled)
-    for text in package.says:
-        licence = policy.spellings.get(text, text)
-        if _permits(licence, policy.allowed):
-            return Allowed(package, licence)
+    licences = [policy.spellings.get(text, text) for text in package.says]
+    # All that name one: a package that calls itself two things is to be looked at.
+    if licences and all(_permits(licence, policy.allowed) for licence in licences):
+        return Allowed(package, licences[0])
     raise _refused(package, said, f"is not on the list: read its licence and settle it in ci/{FILE.name}")
 
 
 def _by_exception(package: Package, settled: Settled) -> Allowed:
-    fits = settled.says in package.says if settled.says else not package.says and settled.version == package.version
-    said = "; ".join(package.says) or "no licence in its metadata"
+    words = "; ".join(package.says)
+    fits = settled.says == words if settled.says else not words and settled.version == package.version
+    said = words or "no licence in its metadata"
     if not fits:
         raise _refused(package, said, f"is not what its exception in ci/{FILE.name} is for: look at it again")
     if settled.development_only and package.required:

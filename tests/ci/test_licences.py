@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
-from ci.installed import Package
+from ci.installed import Package, _package
 from ci.licences import check
 from ci.policy import LicenceError, Policy, judge, read_policy
 
@@ -39,7 +39,13 @@ def plant(folder: Path, name: str, *metadata: str) -> None:
 
 
 def package(*says: str, name: str = "hoarder", version: str = "9.9", required: bool = True) -> Package:
-    return Package(name, version, required, says)
+    return Package(name, version, required, says, "\n".join(says))
+
+
+def read(name: str = "hoarder", expression: str = "", field: str = "", classifiers: str = "") -> Package:
+    """The package as it is read from metadata."""
+    said = {"License-Expression": expression, "License-Metadata": field, "License-Classifier": classifiers}
+    return _package({"Name": name, "Version": "9.9"} | {key: text or "UNKNOWN" for key, text in said.items()}, set())
 
 
 def policy(**settled: dict[str, object]) -> Policy:
@@ -126,8 +132,49 @@ def test_what_is_not_allowed_throughout_is_refused(licence: str) -> None:
         judge(package(licence), policy())
 
 
-def test_a_classifier_counts_where_the_field_is_no_identifier() -> None:
-    assert judge(package("Copyright 2020, somebody", "MIT License"), policy()).licence == "MIT"
+def test_a_classifier_counts_where_the_field_is_the_licences_text() -> None:
+    found = read(field="Copyright 2020, somebody\n\nPermission is hereby granted", classifiers="MIT License")
+    assert judge(found, policy()).licence == "MIT"
+
+
+def test_an_expression_speaks_for_all() -> None:
+    assert judge(read(expression="MIT", classifiers="Other/Proprietary License"), policy()).licence == "MIT"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"expression": "GPL-3.0-only", "classifiers": "MIT License"},
+        {"expression": "LicenseRef-Elastic-2.0", "field": "MIT"},
+        {"field": "GPLv3", "classifiers": "MIT License"},
+        {"field": "MIT", "classifiers": "MIT License; GNU General Public License v3 (GPLv3)"},
+    ],
+    ids=lambda metadata: "; ".join(metadata.values()),
+)
+def test_a_package_that_calls_itself_two_things_is_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(LicenceError, match="not on the list"):
+        judge(read(**metadata), policy())
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["MIT License\n\nThe server is under the GNU Affero General Public License", 'MIT\n"Commons Clause" Condition'],
+    ids=["affero", "commons clause"],
+)
+def test_what_must_never_pass_is_looked_for_in_the_whole_text(field: str) -> None:
+    with pytest.raises(LicenceError, match="never allowed"):
+        judge(read(field=field, classifiers="MIT License"), policy())
+    spared = policy().model_copy(update={"notices": frozenset({"hoarder"})})
+    assert judge(read(field=field, classifiers="MIT License"), spared).licence == "MIT"
+    with pytest.raises(LicenceError, match="never allowed"):
+        judge(read(expression="AGPL-3.0-only"), spared)
+
+
+def test_an_exception_does_not_cover_what_was_added_since() -> None:
+    settled = policy(hoarder={"says": "MPL-2.0", "licence": "MPL-2.0", "reason": "used unchanged"})
+    assert judge(read(field="MPL-2.0"), settled).licence == "MPL-2.0"
+    with pytest.raises(LicenceError, match="look at it again"):
+        judge(read(expression="GPL-3.0-only", field="MPL-2.0"), settled)
 
 
 @pytest.mark.parametrize(
