@@ -1,6 +1,6 @@
 # What trains, exports, judges and looks for drift: every stage of the project that ends by itself. It takes python's words.
 #   docker build -f docker/training.Dockerfile -t fovea-training .
-#   docker run --gpus all --shm-size 2g -v "$PWD:/work" -w /work fovea-training -m training data.root=<folder>
+#   docker run --gpus all --shm-size 2g -v "$PWD:/data" -w /data fovea-training -m training data.root=<folder>
 # The steps of `python -m pipelines compile` run in it, and so may the chart's drift job (`drift.image`).
 # BASE is a Debian 12 with Python 3.11 and its shared library; CUDA's libraries come with PyTorch, the driver from the host.
 ARG BASE=python:3.11-slim-bookworm

@@ -117,7 +117,8 @@ def _prometheus(options: StackOptions, port: int, program: str) -> Service:
 def _dashboard(options: StackOptions, ports: Mapping[str, int]) -> Service:
     drawn = options.build / "data" / "synthetic" / "images"
     folders = {"samples": options.samples or drawn, "gallery": options.build / "evaluation"}
-    words = ["run", _APP, "--server.port", ports["dashboard"], "--", "--url", _address(ports["grpc"])]
+    words = ["run", _APP, "--server.address", "127.0.0.1", "--server.port", ports["dashboard"]]
+    words += ["--", "--url", _address(ports["grpc"])]
     words += ["--drift", options.build / "drift"]
     for name, folder in folders.items():
         words += [f"--{name}", folder] if folder.is_dir() else []

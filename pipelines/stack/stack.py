@@ -52,6 +52,7 @@ def run_services(
         PipelineError: one ended by itself or never answered; the message ends with its last words.
     """
     running: list[Running] = []
+    (folder / SERVICES_FILE).unlink(missing_ok=True)  # of one that was killed: its addresses are dead
     try:
         for service in wanted:
             running.append(Running(service, folder))  # noqa: PERF401 - known even if the next one cannot be started

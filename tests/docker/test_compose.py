@@ -93,13 +93,19 @@ def test_named_volumes_are_declared_and_used() -> None:
 
 
 def test_no_secret_is_in_the_files() -> None:
-    assert COMPOSE["secrets"]["grafana"]["file"].startswith("${FOVEA_GRAFANA_PASSWORD_FILE:?")
+    assert COMPOSE["secrets"]["grafana"]["file"] == "${FOVEA_GRAFANA_PASSWORD_FILE:-../build/secrets/grafana}"
     for file in FILES:
         words = [
             line for line in file.read_text().splitlines() if re.search(r"password|token|secret", line, re.IGNORECASE)
         ]
         allowed = ("#", "GF_SECURITY_ADMIN_PASSWORD__FILE: /run/secrets/grafana", "secrets:", "file: ${FOVEA_GRAFANA")
         assert [line for line in words if not line.strip().startswith(allowed)] == []
+
+
+def test_what_is_under_agpl_starts_on_request_only() -> None:
+    assert [name for name, each in SERVICES.items() if "grafana" in each["image"]] == ["grafana"]
+    assert SERVICES["grafana"]["profiles"] == ["grafana"]
+    assert not [name for name, each in SERVICES.items() if "grafana" in each.get("depends_on", {})]
 
 
 def test_the_rules_are_the_chart_s(tmp_path: Path) -> None:
