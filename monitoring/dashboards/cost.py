@@ -5,14 +5,17 @@ from monitoring.dashboards.panel import MODELS, PODS, Board, Panel, Query, rate
 _BUSY = "nv_inference_compute_{}_duration_us"
 _STEP = "(.+)_(?:preprocess|network|postprocess)"
 _SERVERS = f"count(sum by (pod, instance) (nv_inference_exec_count{{{PODS}}}))"
-_IMAGES = f"label_replace({rate('nv_inference_count', MODELS, 'model')}, 'task', '$1', 'model', '(.+)')"
+# A task's steps are models to Triton, too, and not what callers asked for.
+_TASKS = f"{MODELS},model!~'{_STEP}'"
+_IMAGES = f"label_replace({rate('nv_inference_count', _TASKS, 'model')}, 'task', '$1', 'model', '(.+)')"
 _PER_TASK = f"sum by (task) ({_IMAGES})"
 
 
 def _busy_seconds(labels: str) -> str:
     """Return seconds that each step computes, a second, with the label `task`.
 
-    Triton counts a batch's time once for each of its requests: the mean of a request, times the batches, is the time.
+    Triton counts a batch's time once for each of its requests: the mean of a request, times the batches, is the time
+    where batches are alike. Large ones weigh more in that mean, so where sizes vary this is an upper bound.
     """
     of = f"{PODS},model=~'{_STEP}'{labels}"
     spent = " + ".join(rate(_BUSY.format(part), of, "model") for part in ("input", "infer", "output"))
@@ -38,7 +41,7 @@ COST = Board(
             "Requests",
             "Answered requests.",
             "reqps",
-            (Query(rate("nv_inference_request_success", MODELS, "model"), "{{model}}"),),
+            (Query(rate("nv_inference_request_success", _TASKS, "model"), "{{model}}"),),
         ),
         Panel(
             "Images",
@@ -48,13 +51,13 @@ COST = Board(
         ),
         Panel(
             "GPU seconds for 1,000 images",
-            "In which steps on a GPU compute. Several instances on one GPU compute at once: their seconds add up.",
+            "In which steps on a GPU compute; an upper bound where batches differ. Instances on one GPU add up.",
             "s",
             (Query(_per_thousand(_busy_seconds(",gpu_uuid!=''")), "{{task}}"),),
         ),
         Panel(
             "CPU seconds for 1,000 images",
-            "In which steps without a GPU compute. A step of several threads has as many cores in each of them.",
+            "In which steps without a GPU compute; an upper bound where batches differ. Threads are not counted.",
             "s",
             (Query(_per_thousand(_busy_seconds(",gpu_uuid=''")), "{{task}}"),),
         ),
