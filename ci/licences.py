@@ -30,9 +30,9 @@ def main() -> int:
         sys.stderr.writelines(f"error: {sentence}\n" for sentence in refused)
         return 1
     if options.list:
-        _write(options.list, json.dumps([_row(each) for each in allowed], indent=2) + "\n")
+        write_whole(options.list, json.dumps([_row(each) for each in allowed], indent=2) + "\n")
     if options.page:
-        _write(options.page, page(allowed))
+        write_whole(options.page, page(allowed))
     sys.stdout.write(f"{len(allowed)} packages, every licence allowed\n")
     return 0
 
@@ -67,7 +67,8 @@ def _row(allowed: Allowed) -> dict[str, object]:
     return found | {"required": package.required, "metadata": list(package.says), "reason": allowed.reason}
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the whole of it or its former self."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text)

@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from packaging.utils import canonicalize_name
 
 from ci.installed import OURS, installed
-from ci.licences import check
+from ci.licences import check, write_whole
 from ci.policy import Allowed, read_policy
 
 ROOT = Path(__file__).parents[1]
@@ -31,10 +31,7 @@ def main() -> int:
     if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         sys.stderr.write(f"error: the bill of materials is not valid CycloneDX: {fault}\n")
         return 1
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    write_whole(path, text)
     sys.stdout.write(f"{path}: CycloneDX 1.6, valid\n")
     return 0
 

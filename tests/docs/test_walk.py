@@ -5,7 +5,6 @@ The ports of `make serve` and of the dashboard are free ones here: a test must n
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,16 +17,10 @@ from pages import ROOT, Block, blocks
 from shown import Checkout, commands_of, kinds
 from walked import README, TUTORIAL, Walk
 
+from serving.runtime import free_ports
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 PAGE = ROOT / "docs" / "tutorial.md"
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 class Walker:

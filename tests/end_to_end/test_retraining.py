@@ -5,11 +5,9 @@ import shutil
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from doors import Stages, door
-from frozen_set import frozen_set
+from frozen_set import from_another_camera, frozen_set
 from worn import worn
 
 from pipelines.champion import adopt, current, promote, read_journal
@@ -38,14 +36,6 @@ def _drawn(root: Path, subjects: int, seed: int) -> Path:
     made = door("training", "synthesise", *words)
     assert made.returncode == 0, made.stdout + made.stderr
     return root / "images"
-
-
-def _from_another_camera(images: Path, to: Path) -> Path:
-    to.mkdir()
-    for path in images.iterdir():
-        picture = cv2.imread(str(path)).astype(np.float32) * (0.7, 0.8, 1.2)
-        cv2.imwrite(str(to / path.name), np.clip(picture, 0, 255).astype(np.uint8))
-    return to
 
 
 def _drift(champion: Path, images: Path, out: Path) -> int:
@@ -85,7 +75,7 @@ def test_other_pictures_lead_to_a_better_champion(stages: Stages, tmp_path: Path
     assert _retrain(words, tmp_path / "quiet")[0] == 0
     assert [each["outcome"] for each in _decisions(champion)] == ["not needed"]
 
-    assert _drift(champion, _from_another_camera(window, tmp_path / "camera"), tmp_path / "alarm") == 1
+    assert _drift(champion, from_another_camera(window, tmp_path / "camera"), tmp_path / "alarm") == 1
     began_s = time.monotonic()
     status, said = _retrain(words, tmp_path / "alarm")
     assert status == 0, said

@@ -13,14 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import psutil
 import pytest
 from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green, upload
 from doors import OFFLINE, ROOT, door
 from fovea_client import Client
-from frozen_set import frozen_set
+from frozen_set import from_another_camera, frozen_set
 from playwright.sync_api import Page, expect
 
 from pipelines.champion import adopt, promote
@@ -105,7 +103,7 @@ def test_from_an_upload_to_a_decision(stack: Stack, tmp_path: Path) -> None:
         assert _drift(stack, usual).returncode == 0, "drift where nothing is planted"
         _until(stack, f'max(fovea_drift_alarm{{task="{TASK}"}})', 0)
 
-        shifted = _from_another_camera(usual, tmp_path / "shifted")
+        shifted = from_another_camera(usual, tmp_path / "shifted")
         with Client(stack.address("triton")) as client:
             for picture in shifted.iterdir():
                 client.segment(picture, task=TASK)
@@ -148,14 +146,6 @@ def _upload(page: Page, address: str, photograph: Path) -> None:
     upload(page, photograph)
     expect(page.get_by_text(re.compile(r"Vessel covers \d+\.\d%"))).to_be_visible(timeout=WAIT_MS)
     assert share_of_green(overlay_of(page)[0]) > 0.005
-
-
-def _from_another_camera(images: Path, to: Path) -> Path:
-    to.mkdir()
-    for path in images.iterdir():
-        picture = cv2.imread(str(path)).astype(np.float32) * (0.7, 0.8, 1.2)
-        cv2.imwrite(str(to / path.name), np.clip(picture, 0, 255).astype(np.uint8))
-    return to
 
 
 def _monitoring(stack: Stack, command: str, *words: str) -> subprocess.CompletedProcess[str]:
