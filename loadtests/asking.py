@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from fovea_client import FoveaError
 from fovea_client.aio_transport import AioTransport
-from fovea_client.requests import ConfigRequest, EncodedRequest, InferRequest, InferResult, ModelConfig
-from fovea_client.transport import encoded
+from fovea_client.requests import ConfigRequest, EncodedRequest, InferRequest, ModelConfig
+from fovea_client.transport import decoded, encoded
 from numpy.typing import NDArray
 
 from loadtests.answers import IMAGE_INPUT
@@ -53,25 +53,27 @@ class Asker:
         """The place among the paths of the image that request `index` carries."""
         return int(self._images[index % len(self._images)])
 
-    async def ask(self, index: int) -> InferResult | Exception:
-        """Send request `index`, wait, and return the answer or what went wrong instead."""
+    async def ask(self, index: int) -> bytes | Exception:
+        """Send request `index`, wait, and return the answer, unread, or what went wrong instead."""
         transport = self._transports[index % len(self._transports)]
         try:
-            answer: InferResult = await transport.send(
-                self._requests[self.image(index)], timeout_s=self._endpoint.timeout_s
-            )
+            answer: bytes = await transport.send(self._requests[self.image(index)], timeout_s=self._endpoint.timeout_s)
         # A defect of the generator must show in the report, not vanish with its task.
         except Exception as error:  # noqa: BLE001
             return error
         return answer
 
-    def judge(self, index: int, answer: InferResult | Exception) -> str | None:
+    def judge(self, index: int, answer: bytes | Exception) -> str | None:
         """None for a right answer to request `index`, or a sentence about what was wrong."""
         if isinstance(answer, FoveaError):
             return str(answer)
         if isinstance(answer, Exception):
             return f"{type(answer).__name__}: {answer}"
-        return self._checker.fault_in(index, self.image(index), answer.outputs)
+        try:
+            outputs = decoded(answer, self._endpoint.task).outputs
+        except FoveaError as error:
+            return str(error)
+        return self._checker.fault_in(index, self.image(index), outputs)
 
     async def close(self) -> None:
         """Close the connections."""

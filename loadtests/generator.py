@@ -60,6 +60,8 @@ class Workers:
 
 
 ALONE = Workers()
+# gRPC's event engine hands each answer to one thread more: .1 ms and a tenth of the generator's CPU for every request.
+_DIRECT = {"GRPC_EXPERIMENTS": "-event_engine_client,-event_engine_listener"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def locust_command(*flags: str) -> tuple[list[str], dict[str, str]]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless", "--only-summary"]
     # Who sends does it in a thread, which must be one; Locust's master sends nothing and needs gevent's replacements.
     unpatched = {} if "--master" in flags else {"LOCUST_SKIP_MONKEY_PATCH": "1"}
-    return [*command, "--stop-timeout=5", *flags], {**os.environ, **unpatched}
+    return [*command, "--stop-timeout=5", *flags], {**_DIRECT, **os.environ, **unpatched}
 
 
 def _start(endpoint: Endpoint, load: Load, out: Path, workers: Workers) -> Processes:

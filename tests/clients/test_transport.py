@@ -8,7 +8,7 @@ from contextlib import closing
 import grpc
 import numpy as np
 import pytest
-from fovea_client import Client, FoveaError, InvalidRequestError, encode_png
+from fovea_client import Client, FoveaError, InvalidRequestError, ServerError, encode_png
 from fovea_client.requests import (
     ConfigRequest,
     IndexRequest,
@@ -17,7 +17,7 @@ from fovea_client.requests import (
     ReadyRequest,
     StatisticsRequest,
 )
-from fovea_client.transport import GrpcTransport, encoded
+from fovea_client.transport import GrpcTransport, decoded, encoded
 from tritonclient.grpc import service_pb2_grpc as services
 
 
@@ -130,7 +130,7 @@ def test_an_encoded_request_arrives_as_the_request_and_its_answer_is_read_alike(
     request = InferRequest("vessels", {"image": payload}, ("mask",))
     with closing(GrpcTransport(server.address)) as transport:
         plain = transport.send(request, timeout_s=5)
-        again = transport.send(encoded(request, 5), timeout_s=5)
+        again = decoded(transport.send(encoded(request, 5), timeout_s=5), "vessels")
     assert server.requests[0] == server.requests[1]
     assert list(again.outputs) == ["mask"]
     np.testing.assert_array_equal(again.outputs["mask"], plain.outputs["mask"])
@@ -143,6 +143,11 @@ def test_an_encoded_request_fails_as_the_request_does(server) -> None:
         pytest.raises(FoveaError, match="unknown model: 'vessel'"),
     ):
         transport.send(request, timeout_s=5)
+
+
+def test_bytes_that_are_no_answer_are_the_servers_failure() -> None:
+    with pytest.raises(ServerError, match="model 'vessels': what came back is no answer"):
+        decoded(b"\xff\xff", "vessels")
 
 
 def test_statistics_are_read_by_model(server) -> None:

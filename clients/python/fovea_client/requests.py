@@ -32,9 +32,10 @@ class InferRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedRequest:
-    """An `InferRequest` as the bytes that travel, for who sends the same one often; the answer is an `InferResult`.
+    """An `InferRequest` as the bytes that travel, for who sends the same one often; the answer is bytes too.
 
-    `transport.encoded` makes one.
+    `transport.encoded` makes one, `transport.decoded` reads its answer: so whoever takes the time of an answer can do
+    that before it is read.
     """
 
     model: str

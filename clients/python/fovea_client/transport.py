@@ -12,6 +12,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+from google.protobuf.message import DecodeError
 from tritonclient.grpc import InferResult as ParsedReply
 from tritonclient.grpc import service_pb2 as messages
 from tritonclient.grpc import service_pb2_grpc as services
@@ -53,7 +54,7 @@ def codecs(channel: Any) -> dict[type, Codec]:
     infer = channel.unary_unary(_INFER, response_deserializer=messages.ModelInferResponse.FromString)
     return {
         InferRequest: (infer, encode_infer, _decode_infer),
-        EncodedRequest: (infer, lambda asked, _: asked.message, _decode_infer),
+        EncodedRequest: (channel.unary_unary(_INFER), lambda asked, _: asked.message, lambda reply, _: reply),
         StatisticsRequest: (
             stub.ModelStatistics,
             lambda asked, _: messages.ModelStatisticsRequest(name=asked.model or ""),
@@ -69,6 +70,15 @@ def codecs(channel: Any) -> dict[type, Codec]:
 def encoded(request: InferRequest, timeout_s: float) -> EncodedRequest:
     """The request as bytes, to be sent often within `timeout_s` each; raises InvalidRequestError."""
     return EncodedRequest(request.model, encode_infer(request, timeout_s))
+
+
+def decoded(reply: bytes, model: str | None) -> InferResult:
+    """What the answer to an `EncodedRequest` says; raises ServerError for one that is no answer."""
+    try:
+        parsed = messages.ModelInferResponse.FromString(reply)
+    except DecodeError as error:
+        raise ServerError(f"model {model!r}: what came back is no answer ({error})", model=model) from error
+    return _decode_infer(parsed, model)
 
 
 def metadata_of(credentials: Credentials) -> Callable[[Headers], Headers]:
