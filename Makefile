@@ -59,7 +59,11 @@ keda-build: ## build KEDA for the autoscaling tests of test-cluster, once
 
 .PHONY: test-cluster
 test-cluster: $(INSTALLED) ## the chart on a real Kubernetes: KUBECONFIG, or the one of cluster-build
-	@.venv/bin/pytest --cluster --durations=0 tests/cluster
+	@.venv/bin/pytest --cluster --durations=0 --ignore tests/cluster/test_stack_images.py tests/cluster
+
+.PHONY: test-images
+test-images: $(INSTALLED) ## build the images of the dashboard, MLflow and training, and run them on that Kubernetes
+	@.venv/bin/pytest --cluster --durations=0 tests/cluster/test_stack_images.py
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, ruff format, mypy --strict, import-linter

@@ -3,23 +3,19 @@
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
-from loadtests.capacity.command import capacity
-from loadtests.capacity.size import size
-from loadtests.compare.command import compare
 from loadtests.errors import LoadTestError, UnknownCommandError
-from loadtests.run import run
-from loadtests.soak.command import soak
-from loadtests.verdict import Outcome
-from loadtests.worker import worker
+from loadtests.outcome import Outcome
 
-COMMANDS: Mapping[str, Callable[[Sequence[str]], int]] = {
-    "run": run,
-    "capacity": capacity,
-    "size": size,
-    "compare": compare,
-    "soak": soak,
-    "worker": worker,
+# Where each command's function of the same name is. Imported when it is asked for, inside what answers Ctrl-C.
+COMMANDS: Mapping[str, str] = {
+    "run": "loadtests.run",
+    "capacity": "loadtests.capacity.command",
+    "size": "loadtests.capacity.size",
+    "compare": "loadtests.compare.command",
+    "soak": "loadtests.soak.command",
+    "worker": "loadtests.worker",
 }
 DEFAULT_COMMAND = "run"
 
@@ -43,10 +39,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _command(arguments: Sequence[str]) -> tuple[Callable[[Sequence[str]], int], Sequence[str]]:
     if not arguments or arguments[0].startswith("-"):
-        return COMMANDS[DEFAULT_COMMAND], arguments
+        return _function(DEFAULT_COMMAND), arguments
     if arguments[0] not in COMMANDS:
         raise UnknownCommandError(f"'{arguments[0]}' is no command: use {' or '.join(COMMANDS)}.")
-    return COMMANDS[arguments[0]], arguments[1:]
+    return _function(arguments[0]), arguments[1:]
+
+
+def _function(name: str) -> Callable[[Sequence[str]], int]:
+    function: Callable[[Sequence[str]], int] = getattr(import_module(COMMANDS[name]), name)
+    return function
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 
 from xml.etree import ElementTree
 
+from loadtests.outcome import Outcome
 from loadtests.result import RunResult
-from loadtests.verdict import ObjectiveResult, Outcome
+from loadtests.verdict import ObjectiveResult
 
 SIGNS = {"max": "<=", "min": ">="}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 JUNIT_FILE = "junit.xml"
 _KINDS = {Outcome.MISSED: "failure", Outcome.INVALID: "error"}

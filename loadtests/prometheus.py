@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, Gauge, push_to_gateway
 
+from loadtests.outcome import Outcome
 from loadtests.result import RunResult
 from loadtests.slo import quantile_of
-from loadtests.verdict import Outcome
 
 JOB = "fovea_loadtest"
 PUSH_TIMEOUT_S = 3.0

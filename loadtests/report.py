@@ -5,9 +5,10 @@ from typing import Any
 
 from loadtests import plots
 from loadtests.measurements import QUANTILE_METHOD
+from loadtests.outcome import Outcome
 from loadtests.page import Cell, Page, Picture, Table, Tile, page_html
 from loadtests.result import RunResult
-from loadtests.verdict import ObjectiveResult, Outcome
+from loadtests.verdict import ObjectiveResult
 from loadtests.where_time_went import phases_table, where_time_went
 
 HEADLINES = {

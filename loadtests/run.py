@@ -21,6 +21,7 @@ from loadtests.images import image_set
 from loadtests.interruption import Interruption
 from loadtests.junit import junit_text
 from loadtests.measurements import measure_drive
+from loadtests.outcome import Outcome
 from loadtests.outcome_file import GENERATOR_FILE
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE
@@ -33,7 +34,7 @@ from loadtests.settings import RunSettings, add_run_arguments, settings_from
 from loadtests.slo import Slo, read_slo
 from loadtests.summary import histograms_text, summary_text
 from loadtests.terminal import ProgressDisplay, print_result
-from loadtests.verdict import Outcome, judge
+from loadtests.verdict import judge
 
 READY_TIMEOUT_S = 3.0
 # Each request and each comparison.

@@ -9,10 +9,10 @@ from rich.table import Table
 from loadtests.arrivals import NS_PER_S
 from loadtests.histogram import Histogram
 from loadtests.measurements import NS_PER_MS
+from loadtests.outcome import Outcome
 from loadtests.recorder import RIGHT, RowReader
 from loadtests.result import RunResult
 from loadtests.settings import RunSettings
-from loadtests.verdict import Outcome
 from loadtests.where_time_went import phases_sentence
 
 LINE_PERIOD_S = 5.0

@@ -2,28 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from loadtests.measurements import Measurements
+from loadtests.outcome import Outcome
 from loadtests.slo import Objectives
 
 LAG = "generator_lag_p99_ms"
 CPU = "generator_cpu_ratio"
 LOWER_LIMITS = frozenset({"achieved_rate_ratio", "correct_ratio"})
-
-
-class Outcome(StrEnum):
-    """How a run ended. Invalid says nothing about the server: neither that it passed nor that it failed."""
-
-    PASSED = "passed"
-    MISSED = "missed"
-    INVALID = "invalid"
-
-    @property
-    def exit_code(self) -> int:
-        """What the process exits with: 0, 1 or 2."""
-        return {Outcome.PASSED: 0, Outcome.MISSED: 1, Outcome.INVALID: 2}[self]
 
 
 @dataclass(frozen=True)

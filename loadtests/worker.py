@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from loadtests.flags import at_least_one
 from loadtests.generator import DEFAULT_PORT, locust_command
 from loadtests.interruption import Interruption
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 _POLL_S = 0.2
 

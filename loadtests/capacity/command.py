@@ -21,13 +21,13 @@ from loadtests.flags import at_least_one, positive
 from loadtests.judged import Judged
 from loadtests.junit_questions import JUNIT_FILE, cases_text
 from loadtests.machine import describe_machine
+from loadtests.outcome import Outcome
 from loadtests.output import prepare_folder, write_whole
 from loadtests.page import PAGE_FILE, page_html
 from loadtests.pages.capacity import capacity_page
 from loadtests.question import Examiner, Release, add_question_arguments, examination, load_of, share
 from loadtests.served import Served
 from loadtests.slo import Slo, read_slo
-from loadtests.verdict import Outcome
 
 CAPACITY_FILE = "capacity.json"
 # Of the first rate: what serves less than a 64th of it will not do, whatever it is.

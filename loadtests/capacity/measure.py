@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from loadtests.capacity.search import Found, Limit, Plan, Trial, next_rate
 from loadtests.judged import Judged
+from loadtests.outcome import Outcome
 from loadtests.served import Served
-from loadtests.verdict import Outcome
 
 # Drives one trial: endpoint, rate in requests per second, number of the trial; None when it was interrupted.
 TryRate = Callable[[Served, float, int], Judged | None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from loadtests.estimates.threshold import Interval, threshold
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 GROWTH = 2.0
 # Room beside the tried rates, in case the outermost trial was luck.

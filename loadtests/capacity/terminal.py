@@ -8,8 +8,8 @@ from rich.table import Table
 
 from loadtests.capacity.measure import Search
 from loadtests.capacity.verdict import CapacityVerdict
+from loadtests.outcome import Outcome
 from loadtests.terminal import COLOURS
-from loadtests.verdict import Outcome
 
 WORDS = {Outcome.PASSED: "met", Outcome.MISSED: "missed", Outcome.INVALID: "invalid"}
 

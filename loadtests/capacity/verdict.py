@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loadtests.capacity.measure import Search
 from loadtests.capacity.search import Limit
 from loadtests.junit_questions import Case
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 _WHY_NONE = {
     Limit.CEILING: "every rate up to --ceiling-rps met the objectives: raise it.",

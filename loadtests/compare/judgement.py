@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from loadtests.estimates.ratio import paired_ratio
 from loadtests.estimates.threshold import Interval
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 # Fewer pairs leave the bootstrap too few different resamples.
 FEWEST_PAIRS = 6

@@ -6,7 +6,7 @@ from dataclasses import replace
 from loadtests.compare.judgement import Answer, Comparison, Gate, Pair, Slice, compare_pairs
 from loadtests.compare.order import first_sides
 from loadtests.judged import Judged
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 # Pairs between two looks at the answer. Each look is paid for with a wider interval, so there are few.
 LOOK_EVERY = 8

@@ -7,10 +7,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
+from loadtests.outcome import Outcome
 from loadtests.page import Cell, Page, Picture, Table, Tile
 from loadtests.pages.conditions import facts_of
 from loadtests.plots import FAINT, INK, LIMIT, RIGHT, WRONG, legend_above, svg
-from loadtests.verdict import Outcome
 
 HEADLINES = {
     Outcome.PASSED: "A capacity was found",

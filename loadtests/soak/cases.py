@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from loadtests.junit_questions import Case
+from loadtests.outcome import Outcome
 from loadtests.soak.judgement import Finding
-from loadtests.verdict import Outcome, Verdict
+from loadtests.verdict import Verdict
 
 
 def cases_of(load: Verdict, findings: Sequence[Finding]) -> list[Case]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtests.estimates.trend import Trend, trend
-from loadtests.verdict import Outcome, Verdict
+from loadtests.outcome import Outcome
+from loadtests.verdict import Verdict
 
 SIGNIFICANCE = 0.01
 # Of the allowed rise, what the second half must promise by itself.

@@ -54,9 +54,19 @@ def test_a_defect_of_the_load_test_blames_no_server(
     def broken(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(COMMANDS, "run", broken)
+    monkeypatch.setattr("loadtests.run.run", broken)
     assert main([]) == 2
     assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_command_is_imported_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "interrupted.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(COMMANDS, "run", "interrupted")
+    assert main([]) == 2
+    assert capsys.readouterr().err == "loadtests: interrupted before anything was measured.\n"
 
 
 def test_help_says_what_the_exit_codes_mean(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from loadtests.outcome import Outcome
 from loadtests.page import page_html
 from loadtests.pages.capacity import capacity_page
 from loadtests.pages.compare import compare_page
 from loadtests.pages.soak import soak_page
-from loadtests.verdict import Outcome
 
 CONDITIONS = {
     "created_at": "2026-01-02T03:04:05+00:00",

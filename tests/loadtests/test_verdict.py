@@ -5,9 +5,10 @@ import pytest
 from load_rows import RequestRow, recording
 
 from loadtests.measurements import measure, quantiles_ms
+from loadtests.outcome import Outcome
 from loadtests.settings import DEFAULT_SLO
 from loadtests.slo import Objectives, Slo, read_slo
-from loadtests.verdict import ObjectiveResult, Outcome, judge
+from loadtests.verdict import ObjectiveResult, judge
 
 SHIPPED = read_slo(DEFAULT_SLO)
 GENEROUS = Objectives(error_ratio=1.0, generator_lag_p99_ms=50)

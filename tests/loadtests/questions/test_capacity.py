@@ -15,9 +15,9 @@ from loadtests.capacity.search import Found, Limit, Plan, Trial, next_rate
 from loadtests.capacity.size import size
 from loadtests.capacity.verdict import verdict_of
 from loadtests.errors import InvalidCapacityError
+from loadtests.outcome import Outcome
 from loadtests.served import Served
 from loadtests.slo import Slo
-from loadtests.verdict import Outcome
 
 PLAN = Plan(start_rps=2, floor_rps=0.1, ceiling_rps=5000)
 SERVED = Served("server:8001", profile="cpu", instances=2, release="ab" * 32)

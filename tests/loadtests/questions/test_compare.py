@@ -11,7 +11,7 @@ from loadtests.compare.judgement import Answer, Comparison, Gate, Pair, Slice, c
 from loadtests.compare.measure import measure_pairs
 from loadtests.compare.order import first_sides
 from loadtests.judged import Judged
-from loadtests.verdict import Outcome
+from loadtests.outcome import Outcome
 
 AskOf = Callable[[SimulatedDriver], Callable[..., Judged | None]]
 

@@ -11,6 +11,7 @@ from simulated import NoisyMachine, SimulatedDriver, SimulatedServer, lognormal
 
 from loadtests.judged import Judged
 from loadtests.junit_questions import cases_text
+from loadtests.outcome import Outcome
 from loadtests.served import Served
 from loadtests.soak.cases import cases_of
 from loadtests.soak.command import _parser
@@ -30,7 +31,7 @@ from loadtests.soak.judgement import (
 from loadtests.soak.metrics import QueueCounts, parse_queue, read_queue
 from loadtests.soak.process import Holdings, holdings
 from loadtests.soak.watcher import Watcher
-from loadtests.verdict import ObjectiveResult, Outcome, Verdict
+from loadtests.verdict import ObjectiveResult, Verdict
 
 TIMES_S = np.arange(600.0)
 GOOD_LOAD = Verdict((), ())
