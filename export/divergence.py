@@ -37,6 +37,11 @@ def layer_errors(module: ServingModule, found: Layers, picture: Pixels) -> list[
     ]
 
 
+def layer_names(module: ServingModule, picture: Pixels) -> list[str]:
+    """Return the names of the layers with weights, in the order in which the network runs them."""
+    return list(_outputs(module, picture))
+
+
 def describe(errors: list[LayerError], limit: float) -> str:
     """Return a clause that names the first layer over the limit, or says that none is."""
     if not errors:

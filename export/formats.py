@@ -13,7 +13,7 @@ from export.openvino import load_openvino, openvino_float_layers, openvino_layer
 from export.qdq import costly_layers
 from export.tensorrt import SCRIPT, SOURCE, load_tensorrt, write_tensorrt
 from export.torch_tensorrt import load_torch_tensorrt, write_torch_tensorrt
-from export.torchscript import load_torchscript, write_torchscript
+from export.torchscript import load_torchscript, torchscript_layers, write_torchscript
 
 _FP32 = Budget(
     max_abs_error=1e-4,
@@ -70,7 +70,15 @@ def _lower_onnx(file_name: str, write: Callable[[Material, Path], None], budget:
 
 
 FORMATS: dict[str, Format] = {
-    "torchscript": Format("model.pt", write_torchscript, load_torchscript, _FP32, ("torch",), by_default=True),
+    "torchscript": Format(
+        "model.pt",
+        write_torchscript,
+        load_torchscript,
+        _FP32,
+        ("torch",),
+        by_default=True,
+        layers=torchscript_layers,
+    ),
     "onnx": Format(WHOLE, write_onnx, load_onnx, _FP32, _ONNX_TOOLS, by_default=True, layers=onnx_layers),
     "onnx_fp16": _lower_onnx(SOURCE, write_onnx_fp16, _FP16),
     "onnx_int8": replace(_lower_onnx("model.int8.onnx", write_onnx_int8, _INT8), order=costly_layers),

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 from torch.jit._trace import TracingCheckError
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from export.artefact import Answer, Material, Pixels, Runner, answer_of
+from export.artefact import Answer, Layers, Material, Pixels, Runner, answer_of
+from export.divergence import layer_names
 from export.errors import ExportError
 
 _PROBABILITY = "probability"
+# A file beside the code in the archive: the network's layers in the order in which it runs them.
+_LAYERS = "layers"
 
 
 def write_torchscript(material: Material, path: Path) -> None:
@@ -34,15 +38,16 @@ def write_torchscript(material: Material, path: Path) -> None:
         except TracingCheckError as error:
             raise ExportError(f"the network's trace depends on its example input: {error}") from error
         frozen = torch.jit.freeze(traced, preserved_attrs=[_PROBABILITY])
-        frozen.save(str(path), _extra_files={name: value.encode() for name, value in material.metadata.items()})
+        told = {**material.metadata, _LAYERS: " ".join(layer_names(material.module, example[0].numpy()))}
+        frozen.save(str(path), _extra_files={name: value.encode() for name, value in told.items()})
     _drop_call_stacks(path)
 
 
-def load_module(path: Path, device: str | None = None) -> Any:
-    """Return the module that a file holds, on a device or where the file says."""
+def load_module(path: Path, device: str | None = None, told: dict[str, Any] | None = None) -> Any:
+    """Return the module that a file holds, on a device or where the file says; `told` gets what the file says of it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", (DeprecationWarning, FutureWarning))
-        return torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+        return torch.jit.load(str(path), map_location=device, _extra_files=told)  # type: ignore[no-untyped-call]
 
 
 def load_torchscript(path: Path) -> Runner:
@@ -54,6 +59,29 @@ def load_torchscript(path: Path) -> Runner:
             return answer_of(module, torch.from_numpy(pixels))
 
     return run
+
+
+class _Outputs(TorchDispatchMode):
+    """Keeps what every convolution and matrix product answers while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[torch.Tensor] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        if func.overloadpacket.__name__ in {"_convolution", "convolution", "addmm", "mm", "linear"}:
+            self.found.append(answer.clone())  # an activation may work in place
+        return answer
+
+
+def torchscript_layers(path: Path, picture: Pixels) -> Layers:
+    """Return what the layers of the file answer to one picture, uint8 (size, size, 3), before their activations."""
+    told: dict[str, Any] = {_LAYERS: b""}
+    module = load_module(path, "cpu", told)
+    with torch.no_grad(), _Outputs() as outputs:
+        module(torch.from_numpy(picture[None]))
+    return {name: output.numpy() for name, output in zip(told[_LAYERS].decode().split(), outputs.found, strict=True)}
 
 
 def _drop_call_stacks(path: Path) -> None:
