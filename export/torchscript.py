@@ -65,7 +65,7 @@ class _Outputs(TorchDispatchMode):
     """Keeps what every convolution and matrix product answers while it is on."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: list[torch.Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
