@@ -12,6 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from programs import tool
 
 from monitoring.__main__ import main as monitoring
 from monitoring.dashboards import BOARDS, file_name
@@ -114,11 +115,8 @@ def test_the_rules_are_the_chart_s(tmp_path: Path) -> None:
 
 
 def test_prometheus_takes_its_configuration() -> None:
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("promtool is not here: install Debian's package prometheus")
     checked = subprocess.run(
-        [program, "check", "config", str(DOCKER / "prometheus" / "prometheus.yaml")],
+        [tool("promtool"), "check", "config", str(DOCKER / "prometheus" / "prometheus.yaml")],
         capture_output=True,
         text=True,
         check=False,
@@ -146,14 +144,11 @@ def test_grafana_finds_prometheus_and_the_dashboards() -> None:
 
 
 def _checker() -> list[str]:
-    """Compose itself, or the package that it checks with as `make cluster-build` builds it."""
-    built = Path(os.environ.get("FOVEA_CLUSTER", Path.home() / ".cache" / "fovea-cluster")) / "bin" / "compose-config"
-    if built.exists():
-        return [str(built)]
+    """Compose itself, or the package that it checks with."""
     docker = shutil.which("docker")
     if docker and not subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode:
         return [docker, "compose", "--profile", "*", "-f"]
-    pytest.skip("neither docker compose nor compose-config (make cluster-build) is here")
+    return [tool("compose-config")]
 
 
 def _checked(*files: Path, **environment: str) -> subprocess.CompletedProcess[str]:

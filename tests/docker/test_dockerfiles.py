@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from doors import OFFLINE, ROOT
+from programs import tool
 
 FILES = {path.name.partition(".")[0]: path for path in sorted((ROOT / "docker").glob("*.Dockerfile"))}
 OURS = ("cpu", "dashboard", "loadtests", "mlflow", "training")
@@ -27,6 +28,33 @@ def _copied(name: str) -> list[str]:
     """What a Dockerfile takes from the checkout."""
     lines = [line.split()[1:] for line in FILES[name].read_text().splitlines() if line.startswith("COPY ")]
     return [source for words in lines if not words[0].startswith("--from") for source in words[:-1]]
+
+
+def _lint(file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([tool("dockerfile-lint"), str(file)], capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_docker_s_own_linter_finds_nothing(name: str) -> None:
+    found = _lint(FILES[name])
+    assert (found.returncode, found.stdout) == (0, ""), found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ("ENTRYPOINT python3 -m serving", "JSONArgsRecommended"),
+        ("ENV API_TOKEN=abc", "SecretsUsedInArgOrEnv"),
+        ("ENV PATH=$PAHT:/opt/fovea/bin", "UndefinedVar"),
+        ("INSTALL everything", "unknown instruction"),
+    ],
+)
+def test_a_fault_is_found(tmp_path: Path, fault: str, rule: str) -> None:
+    file = tmp_path / "cpu.Dockerfile"
+    file.write_text(f"{FILES['cpu'].read_text()}{fault}\n")
+    found = _lint(file)
+    assert found.returncode == 1
+    assert rule in found.stdout
 
 
 @pytest.mark.parametrize("name", FILES)

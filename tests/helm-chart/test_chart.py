@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, pod_specs, run, template, tool
+from chart import BASE, CHART, GOLDEN, REALISTIC, ROOT, golden_text, helm, objects, pod_specs, run, template
+from programs import tool
 
 every_realistic = pytest.mark.parametrize("name", REALISTIC)
 # What values may have that values.yaml does not: Helm's own key, and parts of Kubernetes' objects.

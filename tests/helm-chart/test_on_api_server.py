@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from api_server import ApiServer
-from chart import BASE, BUILT, CHART, REALISTIC, helm, objects, pod_specs, template
+from chart import BASE, CHART, REALISTIC, helm, objects, pod_specs, template
+from programs import HOME
 
 pytestmark = pytest.mark.slow
 NAMESPACE = "clinic"
-CUSTOM = BUILT.parent / "crds"
+CUSTOM = HOME / "crds"
 DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/eye-fovea-main"
 AUTOSCALED = "autoscaling.type=hpa,autoscaling.maxReplicas=9"
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import CHART, REALISTIC, objects, run, template, tool
+from chart import CHART, REALISTIC, objects, run, template
+from programs import tool
 
 PODS = [f"eye-fovea-main-5b7cf9d8c-{letter * 5}" for letter in "ab"]
 # What Grafana puts in.

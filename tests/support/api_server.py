@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from chart import tool
+from programs import tool
 
 from serving.runtime import free_ports
 

@@ -1,19 +1,16 @@
 """The Helm chart as its tests use it: the binaries where they are, and a render as Python objects."""
 
 import hashlib
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+from programs import tool
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm-chart"
-# Where tests/cluster/build puts what it compiles.
-BUILT = Path.home() / ".cache" / "fovea-cluster" / "bin"
 BASE = CHART / "tests" / "values" / "base.yaml"
 HERE = ROOT / "tests" / "helm-chart"
 GOLDEN = HERE / "golden"
@@ -23,14 +20,6 @@ REALISTIC = {
     "cpu": [CHART / "values-cpu.yaml", HERE / "values" / "cpu.yaml"],
     "keda": [CHART / "values-gpu.yaml", HERE / "values" / "keda.yaml"],
 }
-
-
-def tool(name: str) -> str:
-    """Return the path of a program; skip the test where it is not."""
-    found = shutil.which(name) or shutil.which(name, path=str(BUILT))
-    if found is None:
-        pytest.skip(f"{name} is not here: put it into PATH or into {BUILT}, as tests/cluster/build does")
-    return found
 
 
 def run(*words: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:

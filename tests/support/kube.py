@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from programs import HOME
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "tests" / "cluster"
 CHART = ROOT / "helm-chart"
-HOME = Path(os.environ.get("FOVEA_CLUSTER", Path.home() / ".cache" / "fovea-cluster"))
 
 
 class CommandError(AssertionError):
