@@ -171,7 +171,7 @@ stack: $(INSTALLED) ## Triton, MLflow, Prometheus and the dashboard at once, wit
 
 .PHONY: test-stack
 test-stack: $(INSTALLED) ## the stack from an upload to the decision to train anew, in six minutes (needs Chromium, Prometheus)
-	@OMP_NUM_THREADS=1 .venv/bin/pytest --timeout 360 --durations=3 tests/end_to_end/test_stack.py $(REPORT)
+	@OMP_NUM_THREADS=1 .venv/bin/pytest --no-skip --timeout 360 --durations=3 tests/end_to_end/test_stack.py $(REPORT)
 
 .PHONY: reference
 reference: $(INSTALLED) ## profile what TASK's network was made for: DATA, a folder of such pictures, best ones it was not trained on

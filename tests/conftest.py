@@ -107,10 +107,20 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--cluster` runs the tests that need a Kubernetes, and only those."""
+    """Who asks for some of the tests by name wants them run."""
     parser.addoption(
         "--cluster", action="store_true", help="run the tests that need a Kubernetes cluster, and only those"
     )
+    parser.addoption("--no-skip", action="store_true", help="a test that would be skipped fails with its reason")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest makes its report
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """With `--no-skip` nothing passes by testing nothing."""
+    skipped = call.excinfo.value if call.excinfo else None
+    if item.config.getoption("--no-skip") and isinstance(skipped, pytest.skip.Exception):
+        failed = pytest.fail.Exception(skipped.msg, pytrace=False).with_traceback(skipped.__traceback__)
+        call.excinfo = pytest.ExceptionInfo.from_exception(failed)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

@@ -24,13 +24,11 @@ from playwright.sync_api import Page, expect
 from pipelines.champion import adopt, promote
 from pipelines.stack.ports import USUAL
 
+MISSING = [name for name in ("prometheus", "prometheus-node-exporter") if shutil.which(name) is None]
+MISSING += [] if CHROMIUM else ["chromium"]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(shutil.which("prometheus") is None, reason="install Debian's package prometheus"),
-    pytest.mark.skipif(
-        shutil.which("prometheus-node-exporter") is None, reason="install Debian's package prometheus-node-exporter"
-    ),
+    pytest.mark.skipif(bool(MISSING), reason=f"the stack cannot be tested here: install Debian's {', '.join(MISSING)}"),
 ]
 TASK = "vessels"
 START_S = 300.0

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from doors import OFFLINE, ROOT
 from rich.console import Console
+from shown import expanded
 
 from pipelines.errors import PipelineError
 from pipelines.stack.ports import USUAL, choose
@@ -197,3 +198,22 @@ def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_wrong_words_are_2() -> None:
     assert _stack("--port", "nothing=1").returncode == 2
     assert "give NAME=NUMBER" in _stack("--port", "mlflow=x").stderr
+
+
+@pytest.mark.slow
+def test_make_test_stack_fails_where_its_programs_are_missing(tmp_path: Path) -> None:
+    """The whole suite skips the same test, and says the same."""
+    (words,) = expanded("make test-stack")
+    target = words[words.index(".venv/bin/pytest") + 1 :]
+    sentence = "install Debian's prometheus, prometheus-node-exporter, chromium"
+    for given, status, outcome in ((target, 1, "1 error"), ([target[-1], "-rs"], 0, "1 skipped")):
+        ran = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *given],
+            cwd=ROOT,
+            env=OFFLINE | {"PATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert (ran.returncode, sentence in ran.stdout, outcome in ran.stdout) == (status, True, True), ran.stdout
