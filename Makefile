@@ -85,6 +85,10 @@ format: $(INSTALLED) ## let ruff format and mend what it can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
+# Where training records itself: what `make stack` shows.
+RUNS = tracking.uri='sqlite:///$(BUILD)/mlflow.db'
+ARTIFACTS = tracking.artifacts='$(BUILD)/mlartifacts'
+
 DRAWN := $(BUILD)/data/synthetic$(if $(filter-out vessels,$(TASK)),_$(TASK))
 $(DRAWN): | $(INSTALLED)
 	@$(RUN) training synthesise --task $(TASK) --root "$@"
@@ -92,7 +96,7 @@ $(DRAWN): | $(INSTALLED)
 .PHONY: train
 train: $(INSTALLED) $(if $(DATA),,| $(DRAWN)) ## train and judge TASK on DATA, as long as the task or TRAINER=smoke|demo|full says
 	@$(RUN) training task=$(TASK) data.root="'$(or $(DATA),$(DRAWN))'" out="'$(BUILD)/training/$(TASK)'" \
-		$(if $(TRAINER),trainer=$(TRAINER))
+		"$(RUNS)" "$(ARTIFACTS)" $(if $(TRAINER),trainer=$(TRAINER))
 
 .PHONY: export
 export: $(INSTALLED) ## export the trained model behind the parity gate and place the release, as FORMATS
@@ -155,6 +159,7 @@ rollback: $(INSTALLED) ## let CHAMPION be the release that it was before
 .PHONY: retrain
 retrain: $(INSTALLED) ## train on DATA, judge and promote, if TRIGGER (asked, drift, labels, schedule) has a reason
 	@$(RUN) pipelines retrain --run "$(BUILD)/retraining/$(TASK)" --task $(TASK) $(if $(DATA),--data "$(DATA)") \
+		--training="$(RUNS)" --training="$(ARTIFACTS)" \
 		--test-set "$(TEST_SET)" --champion "$(CHAMPION)" --profile $(PROFILE) --trigger $(TRIGGER) \
 		$(if $(DRIFT_REPORT),--drift-report "$(DRIFT_REPORT)")
 

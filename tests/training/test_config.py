@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from shown import expanded
 
 from tasks import TASKS
 from training.check import check_config
@@ -141,3 +142,12 @@ def test_chosen_file_of_a_group_wins_over_the_task(task: str, files: dict[str, s
 def test_paths_are_taken_as_they_stand(path: str) -> None:
     config = load_config([f"data.root={path}", f"out={path}", f"resume={path}"])
     assert (config.data.root, config.out, config.resume) == (path, path, path)
+
+
+@pytest.mark.parametrize("target", ["train", "retrain"])
+def test_what_make_trains_is_recorded_below_build(target: str) -> None:
+    words = expanded(f"make {target} DATA=photos 'BUILD=/a folder'")[-1]
+    ours = [word.removeprefix("--training=") for word in words if target == "train" or word.startswith("--training=")]
+    config = load_config(["data.root=photos", *(word for word in ours if "=" in word)])
+    assert config.tracking.uri == "sqlite:////a folder/mlflow.db"
+    assert config.tracking.artifacts == "/a folder/mlartifacts"
