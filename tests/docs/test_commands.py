@@ -15,6 +15,9 @@ from shown import expanded, kinds, shown_commands
 from understood import require_understood
 from walked import WALKED
 
+from export.errors import ExportError
+from training.errors import ConfigError
+
 PAGES = (ROOT / "README.md", ROOT / "docs" / "tutorial.md")
 COMMANDS = sorted({command for page in PAGES for command in shown_commands(page)})
 
@@ -102,14 +105,22 @@ def test_words_are_understood(command: str) -> None:
             require_understood(words)
 
 
-def test_wrong_words_are_not_understood() -> None:
-    for wrong in (
-        "python -m training epochs=3",
-        "python -m export formats=[jpeg]",
-        "python -m loadtests run --speed 3",
-    ):
-        with pytest.raises((SystemExit, Exception)):
-            require_understood(shlex.split(wrong))
+@pytest.mark.parametrize(
+    ("command", "error", "why"),
+    [
+        ("python -m training epochs=3", ConfigError, "key epochs"),
+        ("python -m training evaluate speed=3", ConfigError, "'speed=3' is not understood"),
+        ("python -m export formats=[jpeg]", ExportError, "formats=['jpeg'] must name some of"),
+        ("python -m loadtests run --url 127.0.0.1:8001 --speed 3", SystemExit, "unrecognized arguments: --speed 3"),
+        ("fovea dance", SystemExit, "invalid choice: 'dance'"),
+    ],
+)
+def test_wrong_words_are_refused_by_their_parser(
+    command: str, error: type[BaseException], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(error) as refused:
+        require_understood(shlex.split(command))
+    assert why in f"{refused.value} {capsys.readouterr().err}"
 
 
 def test_the_kind_of_a_line_is_its_words_and_not_its_numbers() -> None:

@@ -18,7 +18,9 @@ def require_understood(words: Sequence[str]) -> None:
     """Let the parser of `python -m <door> …` or `fovea …` read the words.
 
     Raises:
-        AssertionError, SystemExit, Exception: it does not understand them.
+        ConfigError, ExportError: keys that it does not know.
+        SystemExit: flags that it does not know.
+        AssertionError: there is no such door.
     """
     name, rest = _door(list(words))
     if not rest or name.startswith("ci."):  # the door alone, as a table names it; `ci` takes files and no flags
