@@ -1,7 +1,6 @@
 """A judgement as a file: it is what `promote` acts on, and it is of exactly two releases and one test set."""
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from pipelines.errors import PipelineError
 from pipelines.judging.gates import Gate
+from pipelines.output import write_json
 
 FILE = "verdict.json"
 
@@ -60,9 +60,7 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
         "why": verdict.why,
         "gates": [gate.to_dict() for gate in verdict.gates],
     }
-    partial = path.with_name(f".{FILE}.{os.getpid()}")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
+    write_json(path, content)
     return path
 
 

@@ -1,11 +1,11 @@
 """Decision records: why a retraining ran, or did not, and what came of it. One JSON file each."""
 
-import json
-import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+
+from pipelines.output import write_json
 
 FOLDER = "decisions"
 Outcome = Literal["running", "not needed", "promoted", "unchanged", "refused", "failed", "stopped"]
@@ -45,18 +45,13 @@ class DecisionFile:
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         self.path = folder / f"{moment}-{decision.task}.json"
         self._decision = decision
-        self._write()
+        write_json(self.path, asdict(self._decision))
 
     def close(self, outcome: Outcome, why: str, champion: str | None) -> Decision:
         """Say what came of it."""
         self._decision = replace(self._decision, outcome=outcome, why=why, champion=champion)
-        self._write()
+        write_json(self.path, asdict(self._decision))
         return self._decision
-
-    def _write(self) -> None:
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        partial.write_text(json.dumps(asdict(self._decision), indent=1) + "\n")
-        partial.replace(self.path)
 
 
 def now() -> str:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipelines.errors import PipelineError
+from pipelines.output import write_json
 from pipelines.retraining.settings import Settings
 from pipelines.retraining.steps import Command, Step
 from tasks.checksums import sha256_of
@@ -54,11 +55,8 @@ def read_record(run: Path, name: str) -> Record | None:
 
 def write_record(run: Path, name: str, record: Record) -> None:
     """Write a step's record, whole or not at all, with the time."""
-    path = _file(run, name)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    content = asdict(record) | {"at": datetime.now(UTC).isoformat(timespec="seconds")}
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(_file(run, name), asdict(record) | {"at": at})
 
 
 def key_of(step: Step, settings: Settings, run: Path, commands: Sequence[Command]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import PipelineError
+from pipelines.output import write_json
 
 FILE = "settings.json"
 
@@ -74,6 +75,4 @@ def parse_settings(path: Path, advice: str) -> Settings:
 def write_settings(settings: Settings, run: Path) -> None:
     """Write the settings into the folder of a retraining, which is made if need be."""
     run.mkdir(parents=True, exist_ok=True)
-    partial = run / f".{FILE}"
-    partial.write_text(settings.model_dump_json(indent=1) + "\n")
-    partial.replace(run / FILE)
+    write_json(run / FILE, settings.model_dump(mode="json"))

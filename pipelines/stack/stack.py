@@ -1,7 +1,6 @@
 """Start every service, say where each is, watch them, and leave nothing behind."""
 
 import fcntl
-import json
 import signal
 import threading
 import time
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import PipelineError
+from pipelines.output import write_json
 from pipelines.stack.ports import choose
 from pipelines.stack.process import Running, Service
 from pipelines.stack.release import place_shipped
@@ -105,9 +105,7 @@ def _write_services(running: Sequence[Running], file: Path) -> None:
         each.service.name: {"address": each.service.address.removeprefix("http://"), "pid": each.pid}
         for each in running
     }
-    partial = file.with_name(f".{file.name}")
-    partial.write_text(json.dumps(found, indent=1) + "\n")
-    partial.replace(file)
+    write_json(file, found)
 
 
 def _end(running: Sequence[Running]) -> None:
