@@ -9,25 +9,43 @@ from typing import Any, TextIO
 
 import pytest
 from doors import Launched, Release, Stages, door
+from once import made_once
 
 
 @pytest.fixture(scope="session")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def common(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of the suite share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
+
+
+@pytest.fixture(scope="session")
+def synthetic(common: Path) -> Path:
     """A small synthetic data set in the CHASE_DB1 layout: six people, two eyes each."""
     from training.synthetic import write_dataset
 
-    return write_dataset(tmp_path_factory.mktemp("data"), subjects=6, seed=7, size_px=384)
+    return made_once(common / "synthetic", lambda folder: write_dataset(folder, subjects=6, seed=7, size_px=384))
 
 
 @pytest.fixture(scope="session")
-def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
-    """Trained for seconds, exported and placed through the front doors."""
-    build = tmp_path_factory.mktemp("build")
-    result = Stages(synthetic, build / "training", build / "export", build / "model_repository")
+def stages(synthetic: Path, common: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """Trained for seconds, exported and placed through the front doors.
+
+    Once for all processes; each serves a release of its own, as a server drops the byte code that it finds in one.
+    """
+    build = made_once(common / "stages", lambda folder: _train_and_export(synthetic, folder))
+    own = tmp_path_factory.mktemp("build") / "build"
+    ignored = shutil.ignore_patterns("training", "export", "ml*")
+    shutil.copytree(build, own, symlinks=True, ignore=ignored)
+    return Stages(synthetic, build / "training", build / "export", own / "model_repository")
+
+
+def _train_and_export(data: Path, build: Path) -> None:
+    model, repository, work = build / "training", build / "model_repository", build / "export"
     train = door(
         "training",
-        f"data.root={synthetic}",
-        f"out={result.model}",
+        f"data.root={data}",
+        f"out={model}",
         "trainer=smoke",
         "trainer.epochs=8",
         "network.stride=2",  # learns in seconds what the faster one learns in minutes
@@ -37,9 +55,8 @@ def stages(synthetic: Path, tmp_path_factory: pytest.TempPathFactory) -> Stages:
         f"tracking.artifacts={build}/mlartifacts",
     )
     assert train.returncode == 0, train.stdout + train.stderr
-    exported = door("export", f"model={result.model}", f"to={result.repository}", f"work={result.work}", "images=4")
+    exported = door("export", f"model={model}", f"to={repository}", f"work={work}", "images=4")
     assert exported.returncode == 0, exported.stdout + exported.stderr
-    return result
 
 
 @pytest.fixture(scope="session")
@@ -135,24 +152,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in set(left)]
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     if hasattr(config, "workerinput"):
-        order = {"stages": 0, "exported": 1, "timing": 3}
+        slow = {_group(item) for item in items if item.get_closest_marker("slow")}
         for item in items:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
             if _group(item) == "timing":
                 item.add_marker(pytest.mark.timeout(600, func_only=True))  # not while it waits to be alone
-        items.sort(key=lambda item: order.get(_group(item), 2))
+        items.sort(key=lambda item: _rank(_group(item), slow))
 
 
 def _group(item: pytest.Item) -> str:
-    """What one process runs, so that nothing is trained, exported or served twice: a file, or what shares a fixture."""
-    shared = [name for name in ("stages", "exported") if name in getattr(item, "fixturenames", ())]
-    return next(iter(shared), "timing" if item.get_closest_marker("timing") else item.nodeid.partition("::")[0])
+    """What one process runs: a file, or what shares what is exported or served, so that nothing is so twice."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if "stages" in fixtures and fixtures & {"release", "served_default"}:  # some folders call something else a release
+        return "served"
+    if "exported" in fixtures:
+        return "exported"
+    return "timing" if item.get_closest_marker("timing") else item.nodeid.partition("::")[0]
+
+
+def _rank(group: str, slow: set[str]) -> int:
+    """When a group begins: the long ones first, and files of seconds at last, so that all processes end together."""
+    order = {"served": 0, "exported": 1, "timing": 4}
+    return order.get(group, 2 if group in slow else 3)
 
 
 @pytest.fixture(scope="session")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TextIO]:
+def busy(common: Path) -> Iterator[TextIO]:
     """A file that every process of the suite holds a share of while it runs tests."""
-    with (tmp_path_factory.getbasetemp().parent / "busy").open("w") as file:
+    with (common / "busy").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
         yield file
 

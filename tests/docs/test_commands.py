@@ -41,6 +41,7 @@ RUN_BY = {
     "make sbom": "tests/ci/test_sbom.py::test_the_same_environment_gives_the_same_valid_file",
     "make lint": "tests/docs/test_commands.py::test_lint_calls_tools_that_are_installed",
     ".venv/bin/python -m training crossvalidate": _FOLDS,
+    "python -m export task=vessels model=weights/vessels": _TUTORIAL,  # there with another folder of the same layout
     "python -m loadtests capacity": f"{_QUESTIONS}::test_capacity_searches_a_running_server_up_to_its_ceiling",
     "python -m loadtests size": "tests/loadtests/questions/test_capacity.py::test_a_pool_is_sized_by_the_lower_bound",
     "python -m loadtests compare": f"{_QUESTIONS}::test_compare_tells_by_its_exit_code",

@@ -56,7 +56,6 @@ README = {
     f"{_EVALUATE} task=vessels root=data/chase_db1 tta=true out=build/evaluation/vessels_tta": Walk(),
     f"{_EVALUATE} task=eye_disease root=data/eye_diseases": Walk(),
     f"{_EVALUATE} task=dubai_aerial root=data/dubai_aerial": Walk(),
-    "python -m export task=vessels model=weights/vessels pictures=data/chase_db1": Walk("images=4 formats=[onnx]"),
 }
 
 WALKED = TUTORIAL | README
