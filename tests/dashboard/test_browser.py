@@ -1,11 +1,8 @@
 """The page in a real browser over the real server: a photograph goes in, overlay, latency and provenance come out."""
 
 import re
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +12,10 @@ import numpy as np
 import pytest
 from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green, upload
 from doors import OFFLINE, ROOT, Launched, Stages
+from loopback import await_answer
 from playwright.sync_api import Browser, Page, expect
+
+from serving.runtime import free_ports
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,39 +26,25 @@ pytestmark = [
 @contextmanager
 def dashboard(folder: Path, *words: str) -> Iterator[str]:
     """The dashboard on a free port, in a folder of its own that must stay empty; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     folder.mkdir()
+    log = folder.with_suffix(".log")
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "clients" / "dashboard" / "app.py")]
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--", *words],
-        cwd=folder,
-        env=OFFLINE | {"TMPDIR": str(folder)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [*command, "--server.port", str(port), "--", *words],
+            cwd=folder,
+            env=OFFLINE | {"TMPDIR": str(folder)},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(f"{url}/_stcore/health", process)
+        await_answer(f"{url}/_stcore/health", process, log, timeout_s=60)
         yield url
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline_s = time.monotonic() + 60
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while True:
-        assert process.poll() is None
-        assert time.monotonic() < deadline_s
-        try:
-            with opener.open(url, timeout=2) as reply:
-                assert reply.status == 200
-                return
-        except OSError:
-            time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

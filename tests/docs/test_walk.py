@@ -7,12 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from doors import door
+from loopback import get
 from pages import ROOT, Block, blocks
 from shown import Checkout, commands_of, kinds
 from walked import README, TUTORIAL, Walk
@@ -107,9 +107,7 @@ def test_tutorial_leads_to_the_dashboard(walker: Walker) -> None:
     masks = list((walker.checkout.folder / "build" / "masks").glob("*.png"))
     pictures = list((walker.checkout.folder / "build" / "data" / "synthetic" / "images").iterdir())
     assert len(masks) >= len(pictures) == 4
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://127.0.0.1:{walker.ports['8501']}/_stcore/health", timeout=30) as answer:
-        assert answer.status == 200
+    assert get(f"http://127.0.0.1:{walker.ports['8501']}/_stcore/health") == b"ok"
 
 
 @pytest.mark.parametrize(("command", "block"), pairs(), ids=lambda value: value if isinstance(value, str) else "")

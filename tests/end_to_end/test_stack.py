@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from chromium import CHROMIUM, WAIT_MS, chromium, overlay_of, share_of_green, up
 from doors import OFFLINE, ROOT, door
 from fovea_client import Client
 from frozen_set import from_another_camera, frozen_set
+from loopback import get
 from playwright.sync_api import Page, expect
 
 from pipelines.champion import adopt, promote
@@ -118,7 +118,7 @@ def test_from_an_upload_to_a_decision(stack: Stack, tmp_path: Path) -> None:
     assert decision["reason"].startswith("drift in 12 images: ")
     assert decision["champion"] == champion.resolve().name
 
-    assert _text(f"http://{stack.address('mlflow')}/version").startswith("3.")
+    assert get(f"http://{stack.address('mlflow')}/version").startswith(b"3.")
     family = stack.family()
     assert {"tritonserver", "prometheus"} <= {process.name() for process in family}
     assert stack.stop(signal.SIGINT) == 0, stack.said.read_text()
@@ -161,18 +161,12 @@ def _until(stack: Stack, expression: str, value: float) -> None:
     deadline_s = time.monotonic() + 60
     query = urllib.parse.urlencode({"query": expression})
     while True:
-        answer = json.loads(_text(f"http://{stack.address('prometheus')}/api/v1/query?{query}"))
+        answer = json.loads(get(f"http://{stack.address('prometheus')}/api/v1/query?{query}"))
         values = [float(series["value"][1]) for series in answer["data"]["result"]]
         if values == [value]:
             return
         assert time.monotonic() < deadline_s, f"{expression} is {values}, not {value}"
         time.sleep(0.5)
-
-
-def _text(url: str) -> str:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=20) as answer:
-        return str(answer.read().decode())
 
 
 def _decision(stack: Stack, champion: Path, folder: Path) -> dict[str, str]:

@@ -7,18 +7,15 @@ import subprocess
 import threading
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from doors import Launched, Release
 from fovea_client import Client, FoveaError
+from loopback import await_answer, get
 
 from monitoring.__main__ import main
 from monitoring.dashboards import BOARDS
@@ -111,26 +108,11 @@ def prometheus(server: Launched, elsewhere: str, tmp_path_factory: pytest.TempPa
         command = [program, *words, f"--web.listen-address={address}"]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        wait_until_ready(address, folder / "log")
+        await_answer(f"http://{address}/-/ready", process, folder / "log", timeout_s=30)
         yield address
     finally:
         process.terminate()
         process.wait(30)
-
-
-def wait_until_ready(address: str, log: Path) -> None:
-    deadline_s = time.monotonic() + 30
-    while True:
-        with suppress(OSError):
-            return get(address, "/-/ready")
-        assert time.monotonic() < deadline_s, log.read_text()[-2000:]
-        time.sleep(0.1)
-
-
-def get(address: str, path: str, **query: str) -> Any:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://{address}{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
-        return answer.read()
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +135,7 @@ def watched(prometheus: str, server: Launched, release: Release) -> str:
 
 
 def alert_states(address: str) -> dict[str, str]:
-    alerts = json.loads(get(address, "/api/v1/alerts"))["data"]["alerts"]
+    alerts = json.loads(get(f"http://{address}/api/v1/alerts"))["data"]["alerts"]
     return {alert["labels"]["alertname"]: alert["state"] for alert in alerts}
 
 
@@ -161,7 +143,7 @@ def ask_prometheus(address: str, expression: str) -> list[float]:
     text = expression.replace("$__rate_interval", WINDOW).replace("$namespace", "").replace("$price", "7.2")
     for name in ("$pods", "$task", "$deployments"):
         text = text.replace(name, ".*")
-    answer = json.loads(get(address, "/api/v1/query", query=text))
+    answer = json.loads(get(f"http://{address}/api/v1/query?{urllib.parse.urlencode({'query': text})}"))
     assert answer["status"] == "success"
     return [float(series["value"][1]) for series in answer["data"]["result"]]
 
