@@ -17,7 +17,7 @@ RUN cd /opt/fovea && packages=$(echo python/lib/python3.*/site-packages) && whee
  && mv "$wheel/backends/python" backends/python \
  && mv "$wheel/python_backend_stubs/$version/triton_python_backend_stub" backends/python/ \
  && rm -r "$packages/pytriton" \
- && mv /build/tasks "$packages/tasks" && chmod -R a+rX . \
+ && mv /build/tasks "$packages/tasks" && chmod -R a+rX backends bin "$packages/tasks" \
  && (python3 -m compileall -q "$packages" || echo "some optional modules do not compile")
 
 FROM ${BASE}

@@ -8,7 +8,7 @@ COPY constraints.txt docker/dashboard.packages docker/install-pins /build/
 RUN /build/install-pins /opt/fovea/python /build/dashboard.packages /build/constraints.txt
 COPY clients/dashboard /opt/fovea/code/clients/dashboard
 COPY clients/python/fovea_client /opt/fovea/code/clients/python/fovea_client
-RUN chmod -R a+rX /opt/fovea
+RUN chmod -R a+rX /opt/fovea/code
 
 FROM ${BASE}
 COPY --from=build /opt/fovea /opt/fovea

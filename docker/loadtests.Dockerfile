@@ -10,7 +10,7 @@ COPY clients/python/fovea_client /opt/fovea/code/fovea_client
 # Noise: what is measured is time, and nothing decodes faster because of what it shows.
 RUN mkdir /opt/fovea/images && /opt/fovea/python/bin/python3 -c "import numpy; from PIL import Image; \
 pixels = numpy.random.default_rng(1).integers(0, 256, (512, 512, 3), numpy.uint8); \
-Image.fromarray(pixels).save('/opt/fovea/images/noise.jpg')" && chmod -R a+rX /opt/fovea
+Image.fromarray(pixels).save('/opt/fovea/images/noise.jpg')" && chmod -R a+rX /opt/fovea/code /opt/fovea/images
 
 FROM ${BASE}
 COPY --from=build /opt/fovea /opt/fovea

@@ -5,7 +5,7 @@
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS build
 COPY constraints.txt docker/mlflow.packages docker/install-pins /build/
-RUN /build/install-pins /opt/fovea/python /build/mlflow.packages /build/constraints.txt && chmod -R a+rX /opt/fovea
+RUN /build/install-pins /opt/fovea/python /build/mlflow.packages /build/constraints.txt
 
 FROM ${BASE}
 COPY --from=build /opt/fovea /opt/fovea

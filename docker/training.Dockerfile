@@ -20,7 +20,7 @@ COPY weights /opt/fovea/code/weights
 COPY clients/python/fovea_client /opt/fovea/code/clients/python/fovea_client
 # A file of paths and no PYTHONPATH: the stubs of the Triton that judges read none.
 RUN packages=$(echo /opt/fovea/python/lib/python3.*/site-packages) \
- && printf '%s\n' /opt/fovea/code /opt/fovea/code/clients/python >"$packages/fovea.pth" && chmod -R a+rX /opt/fovea
+ && printf '%s\n' /opt/fovea/code /opt/fovea/code/clients/python >"$packages/fovea.pth" && chmod -R a+rX /opt/fovea/code "$packages/fovea.pth"
 
 FROM ${BASE}
 COPY --from=build /opt/fovea /opt/fovea

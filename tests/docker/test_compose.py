@@ -172,10 +172,6 @@ def test_compose_takes_the_files(files: tuple[Path, ...]) -> None:
     assert project["secrets"]["grafana"]["file"] == "/run/password"
 
 
-def test_compose_says_that_a_password_is_wanted() -> None:
-    assert "name a file that holds the password" in _checked(FILES[0]).stderr
-
-
 @pytest.mark.parametrize("image", ROOTS)
 def test_an_image_has_all_that_its_packages_need(image: str) -> None:
     listed = set((DOCKER / f"{image}.packages").read_text().split())
