@@ -53,6 +53,10 @@ test-jenkins: $(INSTALLED) ## run the Jenkinsfile in an executor of its own (nee
 cluster-build: ## build the Kubernetes of test-cluster, once (root, Go; 15 minutes on two cores)
 	@tests/cluster/build
 
+.PHONY: cluster-tools
+cluster-tools: ## of that only what the tests of chart, Dockerfiles and compose.yaml use: helm, kubeconform, linters
+	@tests/cluster/build tools
+
 .PHONY: keda-build
 keda-build: ## build KEDA for the autoscaling tests of test-cluster, once
 	@tests/cluster/build keda

@@ -76,12 +76,19 @@ class _Outputs(TorchDispatchMode):
 
 
 def torchscript_layers(path: Path, picture: Pixels) -> Layers:
-    """Return what the layers of the file answer to one picture, uint8 (size, size, 3), before their activations."""
+    """Return what the layers of the file answer to one picture, uint8 (size, size, 3), before their activations.
+
+    Nothing where the file runs another number of layers than the network: freezing drops what no answer needs, and a
+    layer may run twice.
+    """
     told: dict[str, Any] = {_LAYERS: b""}
     module = load_module(path, "cpu", told)
     with torch.no_grad(), _Outputs() as outputs:
         module(torch.from_numpy(picture[None]))
-    return {name: output.numpy() for name, output in zip(told[_LAYERS].decode().split(), outputs.found, strict=True)}
+    names = told[_LAYERS].decode().split()
+    if len(names) != len(outputs.found):
+        return {}
+    return {name: output.numpy() for name, output in zip(names, outputs.found, strict=True)}
 
 
 def _drop_call_stacks(path: Path) -> None:

@@ -71,9 +71,11 @@ class Asker:
             return f"{type(answer).__name__}: {answer}"
         try:
             outputs = decoded(answer, self._endpoint.task).outputs
+            return self._checker.fault_in(index, self.image(index), outputs)
         except FoveaError as error:
             return str(error)
-        return self._checker.fault_in(index, self.image(index), outputs)
+        except Exception as error:  # noqa: BLE001 - as in `ask`
+            return f"{type(error).__name__}: {error}"
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""Every request of a run, in nanoseconds, on disk soon after it ends.
+"""Every request of a run, in nanoseconds, on disk within a second of its end.
 
 Locust's own statistics round to a millisecond and more and live in memory; these rows survive a killed generator.
 What the rows mean is left to `measurements`.
@@ -106,7 +106,7 @@ class RowBuffer:
 
 
 class Recorder(RowBuffer):
-    """Appends rows to the files of a folder; opening it empties them. Call `flush` often, and `close` at the end."""
+    """Appends rows to the files of a folder; opening it empties them. Call `flush` every second, `close` at the end."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -35,8 +35,8 @@ def stages(synthetic: Path, common: Path, tmp_path_factory: pytest.TempPathFacto
     """
     build = made_once(common / "stages", lambda folder: _train_and_export(synthetic, folder))
     own = tmp_path_factory.mktemp("build") / "build"
-    ignored = shutil.ignore_patterns("training", "export", "ml*")
-    shutil.copytree(build, own, symlinks=True, ignore=ignored)
+    made = {"training", "export", "mlflow.db", "mlartifacts"}
+    shutil.copytree(build, own, symlinks=True, ignore=lambda folder, _: made if Path(folder) == build else set())
     return Stages(synthetic, build / "training", build / "export", own / "model_repository")
 
 

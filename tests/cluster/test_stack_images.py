@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from chart_release import Placed, Release
@@ -36,10 +35,12 @@ def built(cluster: Cluster) -> Iterator[Callable[[str], str]]:
     def build(name: str) -> str:
         image = f"localhost/fovea-{name}:test"
         dockerfile = ROOT / "docker" / f"{name}.Dockerfile"
-        archive = _script("image", str(dockerfile), str(ROOT), image, timeout_s=2000)
-        _script("load", archive, timeout_s=600)
-        for file in (archive, f"{archive}.id"):  # `up` would load it into every cluster
-            Path(file).unlink()
+        archive = Path(_script("image", str(dockerfile), str(ROOT), image, timeout_s=2000))
+        try:
+            _script("load", str(archive), timeout_s=600)
+        finally:  # `up` would load it into every cluster
+            for file in (archive, Path(f"{archive}.id")):
+                file.unlink()
         return image
 
     if not cluster.prefix:
@@ -103,7 +104,7 @@ def _answer(cluster: Cluster, address: str) -> str:
 
 
 def _script(name: str, *words: str, timeout_s: float) -> str:
-    environment: dict[str, Any] = os.environ | {"NODES": "node1"}
+    environment = os.environ | {"NODES": "node1"}
     done = subprocess.run(
         [str(SCRIPTS / name), *words], check=False, capture_output=True, text=True, timeout=timeout_s, env=environment
     )

@@ -1,5 +1,6 @@
 """Where an artefact diverges: its layers are found by name, and those that hurt stay FP32."""
 
+import copy
 from pathlib import Path
 
 import onnx
@@ -9,11 +10,12 @@ from exported import ROUGH, SEGMENTATION, agreed, every_format, every_task, mate
 from untrained import drawn_samples, untrained
 
 from export.comparison import expect
-from export.divergence import describe, layer_errors
+from export.divergence import describe, layer_errors, layer_names
 from export.export import write_and_measure
 from export.formats import FORMATS
 from export.onnx import onnx_layers
 from export.parity import require_parity
+from export.torchscript import torchscript_layers, write_torchscript
 from tasks import TASKS
 
 pytestmark = pytest.mark.slow
@@ -43,6 +45,26 @@ def test_report_names_the_layer_that_diverges(exported, tmp_path: Path) -> None:
     picture = there.pictures[0].fitted.pixels
     errors = layer_errors(there.module, onnx_layers(tmp_path / "model.onnx", picture), picture)
     assert f"the first layer that diverges is {third}," in describe(errors, FORMATS["onnx"].budget.layer_error)
+
+
+def test_report_names_the_layer_of_a_torchscript_file(exported, tmp_path: Path) -> None:
+    there = exported(SEGMENTATION)
+    picture = there.pictures[0].fitted.pixels
+    third = layer_names(there.module, picture)[2]
+    wrong = copy.deepcopy(there.module)
+    with torch.no_grad():
+        wrong.network.get_submodule(third).weight.mul_(1.02)
+    write_torchscript(material(wrong, TASKS[SEGMENTATION]), tmp_path / "model.pt")
+    errors = layer_errors(there.module, torchscript_layers(tmp_path / "model.pt", picture), picture)
+    assert f"the first layer that diverges is {third}," in describe(errors, FORMATS["torchscript"].budget.layer_error)
+
+
+def test_layers_that_cannot_be_told_apart_are_none(exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer that runs twice, or one that freezing dropped: another number than the network's."""
+    there = exported(SEGMENTATION)
+    monkeypatch.setattr("export.torchscript.layer_names", lambda *_: ["one"])
+    write_torchscript(material(there.module, TASKS[SEGMENTATION]), tmp_path / "model.pt")
+    assert torchscript_layers(tmp_path / "model.pt", there.pictures[0].fitted.pixels) == {}
 
 
 def test_report_says_if_no_layer_diverges(exported, tmp_path: Path) -> None:
