@@ -253,7 +253,8 @@ class Samples:
             last_s, now_s = _seconds(os.read(descriptor, 32)), time.time()
             if 0 <= now_s - last_s < self._pause_s():
                 return False
-            os.pwrite(descriptor, f"{now_s:<20.3f}".encode(), 0)
+            # Every digit: what is rounded up lies ahead, and the next process would take it for a clock set back.
+            os.pwrite(descriptor, f"{now_s!r:<20}".encode(), 0)
         except BlockingIOError:
             return False
         finally:
