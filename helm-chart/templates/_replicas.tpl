@@ -7,12 +7,17 @@ Who says how many pods there are. Helm ≥ 4 applies on the server, where each f
 - Not autoscaled: the pool's replicas. But what an autoscaler or `kubectl scale` has set is kept, once and from then on
   (`replicasPolicy: keep`, remembered in an annotation), until `enforce` takes it back. Another number would be a
   conflict with its owner and fail the upgrade, or drop pods that an unrelated upgrade should not.
+- An autoscaler that was content with what it found has set nothing, and Helm still owns the number: that it was at work is
+  remembered in the same annotation, for its end must not drop pods either.
 
 A number that was set while nobody owned the field has no owner either: what Helm does not own alone is somebody else's.
 Without a cluster (helm template, GitOps) there is nothing to look up: left out, or the pool's.
 */}}
 
-{{/* The live Deployment's number, and whose it is. JSON: live, number, helms, kept. Arguments: root, pool. */}}
+{{/*
+The live Deployment's number, and whose it is. JSON: live, number, helms, kept (it was, or an autoscaler was at work).
+Arguments: root, pool.
+*/}}
 {{- define "fovea.liveReplicas" -}}
 {{- $name := printf "%s-%s" (include "fovea.fullname" .root) .pool.name -}}
 {{- $live := default dict (lookup "apps/v1" "Deployment" .root.Release.Namespace $name) -}}
@@ -23,7 +28,7 @@ Without a cluster (helm template, GitOps) there is nothing to look up: left out,
 {{- if and (eq .manager "helm") (not .subresource) -}}{{- $helms = true -}}{{- else -}}{{- $others = true -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $kept := eq (dig "metadata" "annotations" "fovea.io/replicas" "" $live) "kept" -}}
+{{- $kept := has (dig "metadata" "annotations" "fovea.io/replicas" "" $live) (list "kept" "autoscaled") -}}
 {{- dict "live" (not (empty $live)) "number" (dig "spec" "replicas" 0 $live) "helms" (and $helms (not $others)) "kept" $kept | toJson -}}
 {{- end -}}
 
@@ -32,6 +37,15 @@ Without a cluster (helm template, GitOps) there is nothing to look up: left out,
 {{- $found := include "fovea.liveReplicas" . | fromJson -}}
 {{- if and $found.live (eq .pool.autoscaling.type "none") (eq .pool.replicasPolicy "keep") (or $found.kept (not $found.helms)) -}}
 true
+{{- end -}}
+{{- end -}}
+
+{{/* What the next upgrade has to know of the number: an annotation's value, or nothing. */}}
+{{- define "fovea.replicasNote" -}}
+{{- if ne .pool.autoscaling.type "none" -}}
+autoscaled
+{{- else if include "fovea.keepsReplicas" . -}}
+kept
 {{- end -}}
 {{- end -}}
 

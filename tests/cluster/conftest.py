@@ -98,15 +98,13 @@ def release(namespace: Cluster, releases: list[Placed], tmp_path_factory: pytest
 
 
 def _image(name: str) -> str:
-    """Build docker/<name>.Dockerfile, load it unless that is what was there, and return the image's name."""
+    """Build docker/<name>.Dockerfile, load it, and return the image's name."""
     if os.environ.get("KUBECONFIG"):
         pytest.skip("images are built for the tests' own cluster only; unset KUBECONFIG")
-    image, archive = f"localhost/fovea-{name}:1", HOME / "img" / f"fovea-{name}-1.tar"
-    before = archive.stat().st_mtime_ns if archive.exists() else None
-    _script("image", str(ROOT / "docker" / f"{name}.Dockerfile"), str(ROOT), image, timeout_s=1200)
-    if archive.stat().st_mtime_ns != before:
-        _script("load", str(archive), timeout_s=600)
-    return image  # what was there when the cluster came up is loaded
+    image = f"localhost/fovea-{name}:1"
+    archive = _script("image", str(ROOT / "docker" / f"{name}.Dockerfile"), str(ROOT), image, timeout_s=1200)
+    _script("load", archive, timeout_s=600)
+    return image
 
 
 def _content(folder: Path) -> str:

@@ -25,7 +25,7 @@ def keda(cluster: Cluster) -> None:
         pytest.skip("with KUBECONFIG the cluster's own KEDA and Prometheus would be needed; unset it")
     if not (HOME / "bin" / "keda-adapter").exists():
         pytest.skip("KEDA is not built; run `make keda-build` (Go, seven minutes on two cores)")
-    cluster.run("bash", str(SCRIPTS / "keda"))
+    cluster.run("bash", str(SCRIPTS / "keda"), "--inside")
 
 
 def scaled(most: int, stabilization_s: int) -> dict[str, Any]:

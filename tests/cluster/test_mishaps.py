@@ -26,7 +26,7 @@ def test_a_release_that_is_not_the_one_named_is_rolled_back_unseen(
         values["tasks"] = ["eye_disease", "vessels"]
     before = pods(release)
     with traffic(release, "--per-s", "25", "--least-s", "10") as asking:
-        done = release.deploy("--rollback-on-failure", check=False, timeout_s=30, **values)
+        done = release.deploy("--rollback-on-failure", check=False, timeout_s=20, **values)
         until("only the old pods are left", lambda: pods(release) == before, 90)
     assert done.returncode != 0
     assert all(tally["failed"] == 0 for tally in asking.tallies.values()), asking.tallies

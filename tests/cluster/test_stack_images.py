@@ -38,7 +38,7 @@ def built(cluster: Cluster) -> Iterator[Callable[[str], str]]:
         archive = Path(_script("image", str(dockerfile), str(ROOT), image, timeout_s=2000))
         try:
             _script("load", str(archive), timeout_s=600)
-        finally:  # `up` would load it into every cluster
+        finally:  # gigabytes; the layers stay in the store for the next build
             for file in (archive, Path(f"{archive}.id")):
                 file.unlink()
         return image

@@ -50,8 +50,9 @@ def test_only_who_trusts_and_is_trusted_is_answered(
 
 def answered(release: Release, traffic: Callable[..., Traffic], scheme: str, *words: str) -> bool:
     """Whether a client that speaks so gets its answers."""
+    little = ("--ready-s", "8", "--per-s", "5", "--least-s", "2")
     try:
-        with traffic(release, *words, "--per-s", "5", "--least-s", "2", headless=False, scheme=scheme) as asking:
+        with traffic(release, *words, *little, headless=False, scheme=scheme) as asking:
             pass
     except AssertionError:
         return False

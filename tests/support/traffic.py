@@ -115,7 +115,7 @@ async def _run(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
         for name, retry in kinds.items()
     }
     for caller in callers.values():
-        await caller.client.wait_until_ready(timeout_s=30)
+        await caller.client.wait_until_ready(timeout_s=parsed.ready_s)
         await caller.client.describe(parsed.task)
     sys.stdout.write("asking\n")
     sys.stdout.flush()
@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--image", type=Path, required=True)
     parser.add_argument("--per-s", type=float, default=50.0, help="requests a second of each of the two clients")
     parser.add_argument("--least-s", type=float, default=60.0)
+    parser.add_argument("--ready-s", type=float, default=30.0, help="how long a server may take to be ready")
     parser.add_argument("--until", type=Path, required=True, help="the traffic ends when this file appears")
     for name in ("ca", "certificate", "key"):
         parser.add_argument(f"--{name}", type=Path)
