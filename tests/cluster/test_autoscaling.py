@@ -46,7 +46,7 @@ def test_it_follows_the_load_up_and_down_without_flapping(
             release.wait_for(3)
             begun_s = time.monotonic()
             until("every trigger has a value", lambda: values_seen(release) == 3, 60)
-            time.sleep(max(0.0, 30 - (time.monotonic() - begun_s)))
+            time.sleep(max(0.0, 20 - (time.monotonic() - begun_s)))
         with traffic(release, "--per-s", "2") as calm:
             release.wait_for(1, timeout_s=300)
     record_property("replicas", json.dumps(seen))
