@@ -2,9 +2,15 @@
 
 {{- define "fovea.check" -}}
 {{- $values := .Values -}}
-{{- if hasKey $values.pools "canary" -}}
-{{- fail "pools: `canary` is the name of the pool that canary.enabled makes; name yours otherwise" -}}
+{{- range list "canary" "dashboard" "drift" "headless" "metrics" "load-test" "answers" "engines" "scripts" "others" "tls" -}}
+{{- if hasKey $values.pools . -}}
+{{- fail (printf "pools: the chart has objects of the name `%s`; name yours otherwise" .) -}}
 {{- end -}}
+{{- end -}}
+{{- if not (regexMatch "^[A-Za-z][A-Za-z0-9-]*$" (include "fovea.fullname" .)) -}}
+{{- fail (printf "the release's name %q cannot be a Service's, which begins with a letter and has no dots; set fullnameOverride" (include "fovea.fullname" .)) -}}
+{{- end -}}
+{{- include "fovea.checkLabels" (dict "at" "commonLabels" "labels" $values.commonLabels) -}}
 {{- if not $values.pools -}}{{- fail "pools: there is none; name at least one" -}}{{- end -}}
 {{- if and $values.tls.enabled (not $values.tls.existingSecret) (not $values.tls.certManager.enabled) -}}
 {{- fail "tls.enabled needs tls.existingSecret, or tls.certManager.enabled" -}}
@@ -14,6 +20,12 @@
 {{- end -}}
 {{- if and $values.tls.mutual (not $values.tls.enabled) -}}
 {{- fail "tls.mutual needs tls.enabled" -}}
+{{- end -}}
+{{- if and $values.tls.mutual $values.server.http.enabled -}}
+{{- fail "server.http.enabled with tls.mutual: Triton's HTTP port has no TLS, so anybody could ask there in plain text; switch one of them off" -}}
+{{- end -}}
+{{- if and $values.dashboard.enabled $values.tls.mutual (not $values.dashboard.tlsSecret) -}}
+{{- fail "tls.mutual: the dashboard needs a certificate of its own in dashboard.tlsSecret" -}}
 {{- end -}}
 {{- if and $values.loadTest.enabled $values.tls.mutual (not $values.loadTest.tlsSecret) -}}
 {{- fail "tls.mutual: the load test needs a certificate of its own in loadTest.tlsSecret" -}}
@@ -33,7 +45,19 @@
 {{- if and $values.ingress.enabled (eq $values.ingress.port "http") (not $values.server.http.enabled) -}}
 {{- fail "ingress.port http needs server.http.enabled" -}}
 {{- end -}}
+{{- if and $values.observability.podMonitor.enabled $values.observability.serviceMonitor.enabled -}}
+{{- fail "observability: podMonitor and serviceMonitor would read every pod twice, and sums would double; enable one" -}}
+{{- end -}}
 {{- include "fovea.checkCanary" . -}}
+{{- end -}}
+
+{{/* Labels that selectors and queries rest on are the chart's. Arguments: at, labels. */}}
+{{- define "fovea.checkLabels" -}}
+{{- range $key := keys .labels -}}
+{{- if regexMatch "^(app\\.kubernetes\\.io/(name|instance|component|managed-by|part-of)$|helm\\.sh/chart$|fovea\\.io/)" $key -}}
+{{- fail (printf "%s: the label %s is the chart's own; name yours otherwise" $.at $key) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "fovea.checkCanary" -}}
@@ -41,6 +65,18 @@
 {{- if $canary.enabled -}}
 {{- if not (hasKey .Values.pools $canary.pool) -}}
 {{- fail (printf "canary.pool: there is no pool %q" $canary.pool) -}}
+{{- end -}}
+{{- $pool := include "fovea.pool" (dict "root" . "name" $canary.pool) | fromYaml -}}
+{{- if not $pool.traffic -}}
+{{- fail (printf "canary.pool: no caller reaches the pool %q (traffic: false), so there is nothing to share" $canary.pool) -}}
+{{- end -}}
+{{- if kindIs "invalid" $canary.replicas -}}
+{{- if ne $pool.autoscaling.type "none" -}}
+{{- fail (printf "canary.replicas: the pool %q is autoscaled, so its canary's number has to be said" $canary.pool) -}}
+{{- end -}}
+{{- if and (eq $canary.by "replicas") (gt (int $canary.weight) 90) -}}
+{{- fail "canary.weight over 90 by numbers of pods is more than ten times the pool; promote it, or say canary.replicas" -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq $canary.by "route") (not .Values.gateway.grpcRoute.enabled) (not .Values.gateway.httpRoute.enabled) -}}
 {{- fail "canary.by route needs gateway.grpcRoute.enabled or gateway.httpRoute.enabled; without a gateway use canary.by replicas" -}}
@@ -55,6 +91,11 @@
 {{- if not (regexMatch "^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$" $pool.name) -}}
 {{- fail (print $at "a pool's name has at most 20 small letters, digits and hyphens") -}}
 {{- end -}}
+{{- $deployment := printf "%s-%s" (include "fovea.fullname" .root) $pool.name -}}
+{{- if gt (len $deployment) 46 -}}
+{{- fail (printf "%s%s has %d characters; over 46 Kubernetes cuts the names of its pods, and no query would find them; set fullnameOverride" $at $deployment (len $deployment)) -}}
+{{- end -}}
+{{- include "fovea.checkLabels" (dict "at" (print $at "podLabels") "labels" $pool.podLabels) -}}
 {{- if not $pool.image.repository -}}
 {{- fail (print $at "image.repository is empty: build the image from docker/ and name it") -}}
 {{- end -}}
@@ -95,6 +136,9 @@
 {{- end -}}
 {{- if and (eq $scaling.type "keda") (not $scaling.keda.prometheusAddress) -}}
 {{- fail (print .at "autoscaling.type keda needs autoscaling.keda.prometheusAddress") -}}
+{{- end -}}
+{{- if and (eq $scaling.type "keda") (gt (int $scaling.keda.fallback.replicas) (int $scaling.maxReplicas)) -}}
+{{- fail (printf "%sautoscaling.keda.fallback.replicas %d is over maxReplicas %d" .at (int $scaling.keda.fallback.replicas) (int $scaling.maxReplicas)) -}}
 {{- end -}}
 {{- if and (eq $scaling.type "hpa") (eq (int $scaling.hpa.cpuUtilization) 0) (not $scaling.hpa.metrics) -}}
 {{- fail (print .at "autoscaling.type hpa needs hpa.cpuUtilization or hpa.metrics") -}}

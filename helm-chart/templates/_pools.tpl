@@ -43,17 +43,23 @@ Arguments: root, name.
 {{- dict "names" $names | toJson -}}
 {{- end -}}
 
-{{/* Pods of the canary: given, or so many that of all pods `weight` percent are its own. At least one. */}}
+{{/*
+Pods of the canary: given, or its share of the pods that callers reach. Behind the same Services it gets what its number is
+of all; behind a route it gets `weight` percent of the requests, whatever it has. At least one.
+*/}}
 {{- define "fovea.canaryReplicas" -}}
 {{- $canary := .Values.canary -}}
 {{- if not (kindIs "invalid" $canary.replicas) -}}
 {{- $canary.replicas | int -}}
 {{- else -}}
-{{- $stable := include "fovea.pool" (dict "root" . "name" $canary.pool) | fromYaml -}}
-{{- $weight := min 99 (int $canary.weight) -}}
-{{- $share := divf (float64 $weight) (subf 100.0 (float64 $weight)) -}}
-{{- $wanted := int (round (mulf (float64 $stable.replicas) $share) 0) -}}
-{{- max 1 $wanted -}}
+{{- $stable := 0 -}}
+{{- range $name := without (keys .Values.pools | sortAlpha) "canary" -}}
+{{- $pool := include "fovea.pool" (dict "root" $ "name" $name) | fromYaml -}}
+{{- if $pool.traffic -}}{{- $stable = add $stable (int $pool.replicas) -}}{{- end -}}
+{{- end -}}
+{{- $weight := float64 $canary.weight -}}
+{{- $share := ternary (divf $weight 100.0) (divf $weight (subf 100.0 (min 99.0 $weight))) (eq $canary.by "route") -}}
+{{- max 1 (int (round (mulf (float64 $stable) $share) 0)) -}}
 {{- end -}}
 {{- end -}}
 

@@ -10,6 +10,8 @@ Who says how many pods there are. Helm ≥ 4 applies on the server, where each f
 - An autoscaler that was content with what it found has set nothing, and Helm still owns the number: that it was at work is
   remembered in the same annotation, for its end must not drop pods either.
 
+Helm is whoever wrote the annotation that names the release: Flux, Terraform and others call themselves otherwise.
+
 A number that was set while nobody owned the field has no owner either: what Helm does not own alone is somebody else's.
 Without a cluster (helm template, GitOps) there is nothing to look up: left out, or the pool's.
 */}}
@@ -21,11 +23,15 @@ Arguments: root, pool.
 {{- define "fovea.liveReplicas" -}}
 {{- $name := printf "%s-%s" (include "fovea.fullname" .root) .pool.name -}}
 {{- $live := default dict (lookup "apps/v1" "Deployment" .root.Release.Namespace $name) -}}
+{{- $managers := list "helm" -}}
+{{- range dig "metadata" "managedFields" list $live -}}
+{{- if hasKey (dig "fieldsV1" "f:metadata" "f:annotations" dict .) "f:meta.helm.sh/release-name" -}}{{- $managers = append $managers .manager -}}{{- end -}}
+{{- end -}}
 {{- $helms := false -}}
 {{- $others := false -}}
 {{- range dig "metadata" "managedFields" list $live -}}
 {{- if hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas" -}}
-{{- if and (eq .manager "helm") (not .subresource) -}}{{- $helms = true -}}{{- else -}}{{- $others = true -}}{{- end -}}
+{{- if and (has .manager $managers) (not .subresource) -}}{{- $helms = true -}}{{- else -}}{{- $others = true -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $kept := has (dig "metadata" "annotations" "fovea.io/replicas" "" $live) (list "kept" "autoscaled") -}}

@@ -8,11 +8,25 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chart_release import IMAGES, TASK, Placed, Release
 from kube import HOME, ROOT, SCRIPTS, Cluster, client_environment, missing
 from traffic import Traffic
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what was measured, a line for each figure that a test recorded."""
+    measured = [report for report in terminalreporter.getreports("") if getattr(report, "user_properties", None)]
+    if measured:
+        terminalreporter.section("measured")
+    for report in measured:
+        for name, value in report.user_properties:
+            shown = (
+                {key: part for key, part in value.items() if part not in ({}, [])} if isinstance(value, dict) else value
+            )
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {name} {shown}")
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def test_the_notes_tell_the_next_command() -> None:
     words = ("--dry-run=client", "--namespace", "clinic", "--values", BASE)
     result = helm("install", "eye", CHART, *words)
     assert result.returncode == 0, result.stderr
-    assert "helm -n clinic test eye --logs" in result.stdout
+    assert "helm -n clinic test eye" in result.stdout
     assert "kubectl -n clinic rollout status deployment" in result.stdout
 
 

@@ -135,12 +135,29 @@ def test_another_release_in_the_namespace_is_not_this_one(promtool: str, tmp_pat
     assert fired(promtool, tmp_path, "gpu", other) == ["FoveaDown"]
 
 
-def test_queue_time_is_the_ratio_of_sums(promtool: str, tmp_path: Path) -> None:
-    spec = rendered("PrometheusRule", "gpu")["spec"]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(spec))
-    sample = {"labels": 'fovea:queue_milliseconds:rate5m{namespace="clinic",release="eye"}', "value": 20.0}
-    expected = {"expr": "fovea:queue_milliseconds:rate5m", "eval_time": "25m", "exp_samples": [sample]}
-    test = {"interval": "1m", "input_series": busy(20, failed_share=0), "promql_expr_test": [expected]}
-    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
-    result = run(promtool, "test", "rules", tmp_path / "test.yaml")
+def require_recorded(
+    promtool: str, folder: Path, input_series: list[dict[str, str]], name: str, labels: str, value: float, *words: str
+) -> None:
+    """Fail unless the rule has this one value after 25 minutes."""
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rendered("PrometheusRule", "gpu", *words)["spec"]))
+    expected = {"expr": name, "eval_time": "25m", "exp_samples": [{"labels": f"{name}{{{labels}}}", "value": value}]}
+    test = {"interval": "1m", "input_series": input_series, "promql_expr_test": [expected]}
+    (folder / "test.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [test]}))
+    result = run(promtool, "test", "rules", folder / "test.yaml")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_queue_time_is_the_ratio_of_sums(promtool: str, tmp_path: Path) -> None:
+    labels = 'namespace="clinic",release="eye"'
+    require_recorded(promtool, tmp_path, busy(20, failed_share=0), "fovea:queue_milliseconds:rate5m", labels, 20.0)
+
+
+@pytest.mark.parametrize("bound", ["1", "1.0"], ids=["before Prometheus 3", "since Prometheus 3"])
+def test_a_whole_bound_is_found_however_it_is_written(promtool: str, tmp_path: Path, bound: str) -> None:
+    asked = [
+        series("fovea_request_seconds_count", PODS[0], 100, task="vessels"),
+        series("fovea_request_seconds_bucket", PODS[0], 75, task="vessels", le=bound),
+        series("fovea_request_seconds_bucket", PODS[0], 100, task="vessels", le="+Inf"),
+    ]
+    labels, words = 'namespace="clinic",release="eye",task="vessels"', "observability.prometheusRule.latencySeconds=1"
+    require_recorded(promtool, tmp_path, asked, "fovea:slow_ratio:rate5m", labels, 0.25, "--set", words)

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import streamlit as st
-from fovea_client import FoveaError
+from fovea_client import FoveaError, Tls
 
 from fovea_dashboard.cards import chip, name_of
 from fovea_dashboard.endpoint import Endpoint, ServedTask, sentence
@@ -50,9 +50,9 @@ class Choice:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def connect(address: str, timeout_s: float) -> Endpoint:
+def connect(address: str, timeout_s: float, _tls: Tls | None = None) -> Endpoint:
     """The one connection to this address; raises FoveaError when the address cannot be used."""
-    return Endpoint(address, timeout_s)
+    return Endpoint(address, timeout_s, _tls)
 
 
 @st.cache_data(ttl=_ASKED_AGAIN_S, show_spinner=False)
@@ -67,7 +67,7 @@ def choose(settings: Settings) -> Choice:
         st.html('<p class="fovea-big">Fovea</p><p class="fovea-under">Not for clinical use</p>')
         names = list(settings.endpoints)
         name = st.selectbox("Endpoint", names, key="endpoint") if len(names) > 1 else names[0]
-        endpoint = connect(settings.endpoints[name], settings.timeout_s)
+        endpoint = connect(settings.endpoints[name], settings.timeout_s, settings.tls)
         task, trouble = _task(endpoint, name)
         picture = _picture(settings.samples)
         st.caption(PRIVACY)

@@ -69,7 +69,7 @@ def show_compare(settings: Settings, choice: Choice) -> None:
 def _other_side(settings: Settings, name: str, choice: Choice) -> Side:
     assert choice.task is not None  # noqa: S101 - show_compare has looked
     assert choice.picture is not None  # noqa: S101
-    endpoint = connect(settings.endpoints[name], settings.timeout_s)
+    endpoint = connect(settings.endpoints[name], settings.timeout_s, settings.tls)
     tasks = served(endpoint, endpoint.address)
     wanted = choice.task.info.name
     if wanted not in tasks:

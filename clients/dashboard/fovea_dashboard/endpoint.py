@@ -16,6 +16,7 @@ from fovea_client import (
     Segmentation,
     ServerUnavailableError,
     TaskInfo,
+    Tls,
 )
 from fovea_client.image import ImageInput
 from fovea_client.many import in_order
@@ -71,14 +72,15 @@ class Endpoint:
     Args:
         address: of the server's gRPC port.
         timeout_s: seconds that one answer may take.
+        tls: how the connection is encrypted; None leaves it to the address.
 
     Raises:
         FoveaError: the address cannot be used.
     """
 
-    def __init__(self, address: str, timeout_s: float) -> None:
+    def __init__(self, address: str, timeout_s: float, tls: Tls | None = None) -> None:
         self.address = address
-        self._transport = GrpcTransport(address)
+        self._transport = GrpcTransport(address, tls=tls)
         self._client = Client(address, timeout_s=timeout_s, transport=self._transport)
 
     def tasks(self) -> dict[str, ServedTask]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from fovea_client import FoveaError
+from fovea_client import FoveaError, Tls
 from fovea_client.address import Address
 
 from fovea_dashboard.errors import SettingsError
@@ -22,6 +22,7 @@ class Settings:
         endpoints: address by the name that the page calls it.
         samples, gallery, drift: folders of pictures, of evaluations and of drift reports; None for none.
         timeout_s: seconds that one request may take.
+        tls: how every endpoint is spoken to; None for plain text, or what an address says.
     """
 
     endpoints: dict[str, str]
@@ -29,6 +30,7 @@ class Settings:
     gallery: Path | None
     drift: Path | None
     timeout_s: float
+    tls: Tls | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,6 +48,8 @@ def read_settings(words: Sequence[str]) -> Settings:
     parser.add_argument("--url", action="append", metavar="[NAME=]HOST:PORT", dest="urls")
     for name in ("samples", "gallery", "drift"):
         parser.add_argument(f"--{name}", type=Path, metavar="DIR")
+    for name in ("ca", "cert", "key"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE")
     parser.add_argument("--timeout-s", type=float, default=30.0)
     options = parser.parse_args(list(words))
     for name in ("samples", "gallery", "drift"):
@@ -53,7 +57,19 @@ def read_settings(words: Sequence[str]) -> Settings:
     if not 0 < options.timeout_s <= 600:
         raise SettingsError(f"--timeout-s is {options.timeout_s:g}: give seconds above 0, at most 600")
     endpoints = _endpoints(options.urls or [DEFAULT_ADDRESS])
-    return Settings(endpoints, options.samples, options.gallery, options.drift, options.timeout_s)
+    tls = _tls(options.ca, options.cert, options.key)
+    return Settings(endpoints, options.samples, options.gallery, options.drift, options.timeout_s, tls)
+
+
+def _tls(authority: Path | None, certificate: Path | None, key: Path | None) -> Tls | None:
+    if not (authority or certificate or key):
+        return None
+    tls = Tls(authority, certificate, key)
+    try:
+        tls.channel_credentials()  # now, and not when the first visitor comes
+    except FoveaError as error:
+        raise SettingsError(f"--ca, --cert, --key: {error}") from error
+    return tls
 
 
 def _endpoints(urls: Sequence[str]) -> dict[str, str]:

@@ -5,17 +5,9 @@ The Job's name. A Job cannot be changed: as part of the release it is another on
 load-test{{ if not .Values.loadTest.helmTest }}-{{ .Release.Revision }}{{ end }}
 {{- end -}}
 
-{{/* How a load test is started: `python -m loadtests run` against the headless Service, so that every pod gets its share. */}}
-{{- define "fovea.loadTestCommand" -}}
-- python
-- -m
-- loadtests
-- run
+{{/* Whom it asks, and as whom. */}}
+{{- define "fovea.loadTestTarget" -}}
 - --url={{ include "fovea.fullname" . }}{{ if .Values.service.headless }}-headless{{ end }}:{{ int .Values.server.ports.grpc }}
-- --task={{ default (include "fovea.task" .) .Values.loadTest.task }}
-- --images={{ .Values.loadTest.images }}
-- --slo=/slo/slo.yaml
-- --out=/out
 {{- if .Values.tls.enabled }}
 - --ca=/tls/ca.crt
 {{- if .Values.tls.mutual }}
@@ -23,15 +15,32 @@ load-test{{ if not .Values.loadTest.helmTest }}-{{ .Release.Revision }}{{ end }}
 - --key=/tls/tls.key
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* How a load test is started: `python -m loadtests run` against the headless Service, so that every pod gets its share. */}}
+{{- define "fovea.loadTestCommand" -}}
+- python
+- -m
+- loadtests
+- run
+{{ include "fovea.loadTestTarget" . }}
+- --task={{ default (include "fovea.task" .) .Values.loadTest.task }}
+- --images={{ .Values.loadTest.images }}
+- --slo=/slo/slo.yaml
+- --out=/out
 {{- range .Values.loadTest.extraArgs }}
 - {{ . | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* Seconds that the test may take: its own time, and grace for pulling, connecting and the report. */}}
+{{/*
+Seconds that the test may take: its own time, and grace for pulling, connecting and the report. Installed with the release it
+begins with it, so the server's start comes first.
+*/}}
 {{- define "fovea.loadTestSeconds" -}}
 {{- $load := .Values.loadTest.slo.load -}}
-{{- addf (float64 $load.duration_s) (float64 $load.warm_up_s) (mulf (float64 .Values.loadTest.graceMinutes) 60.0) | ceil | int -}}
+{{- $start := ternary 0 (int (include "fovea.startMinutes" .) | mul 60) .Values.loadTest.helmTest -}}
+{{- addf (float64 $start) (float64 $load.duration_s) (float64 $load.warm_up_s) (mulf (float64 .Values.loadTest.graceMinutes) 60.0) | ceil | int -}}
 {{- end -}}
 
 {{/* A load generator's pod. */}}
@@ -49,6 +58,35 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
+{{- if not .Values.loadTest.helmTest }}
+initContainers:
+  # The Job is made with the pods that it asks. In an upgrade the ones that answer first may be the old ones.
+  - name: wait
+    image: {{ include "fovea.imageReference" .Values.loadTest.image }}
+    imagePullPolicy: {{ .Values.loadTest.image.pullPolicy }}
+    command:
+      - python
+      - -m
+      - fovea_client
+      - ready
+      - --wait-s={{ int (include "fovea.startMinutes" .) | mul 60 }}
+      {{- include "fovea.loadTestTarget" . | nindent 6 }}
+    env:
+      - name: HOME
+        value: /tmp
+    resources:
+      {{- toYaml .Values.loadTest.resources | nindent 6 }}
+    securityContext:
+      {{- toYaml .Values.securityContext | nindent 6 }}
+    volumeMounts:
+      - name: scratch
+        mountPath: /tmp
+      {{- if .Values.tls.enabled }}
+      - name: tls
+        mountPath: /tls
+        readOnly: true
+      {{- end }}
+{{- end }}
 containers:
   - name: load-test
     image: {{ include "fovea.imageReference" .Values.loadTest.image }}
