@@ -32,8 +32,11 @@ def opened(stalling: Launched, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_a_stall_is_reported_in_full(opened: Run) -> None:
-    """A fifth of the requests is due in a stall; the twentieth of those waits for nearly the whole of it."""
-    assert opened.latency_ms["p99"] >= 500
+    """A fifth of the requests is due in a stall; the twentieth of those waits for most of it.
+
+    Arrivals are drawn: of 240 requests the third longest waits less than 400 of the 600 ms once in two thousand runs.
+    """
+    assert opened.latency_ms["p99"] >= 400
     assert opened.latency_ms["p90"] >= 100
     assert len(opened.recording) > 0.8 * RATE_RPS * DURATION_S
 
