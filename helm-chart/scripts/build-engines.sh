@@ -4,8 +4,8 @@
 #   build-engines.sh <model repository, writable> <cache> <budget in seconds>
 #
 # The release's build_plan.sh keys a plan by ONNX digest, TensorRT version, GPU model, compute capability, profile and
-# flags, takes it from the cache or builds it. Here is what a cluster adds: plans that came with the release are dropped
-# (they may be another GPU's), one builder a model and GPU at a time, and an end to waiting.
+# flags, takes it from the cache or builds it. Here is what a cluster adds: plans that lie there are dropped (they may be
+# another GPU's, and verify.sh let them pass), one builder a model and GPU at a time, and an end to waiting.
 set -euo pipefail
 models=$1 cache=$2 budget_s=$3
 fail() { echo "build-engines: $*" >&2; exit 1; }
@@ -15,7 +15,7 @@ command -v nvidia-smi > /dev/null || fail "no NVIDIA driver here; does the pool 
 [ -w "$cache" ] || fail "the cache $cache cannot be written; see podSecurityContext.fsGroup and engines.cache"
 gpu=$(nvidia-smi --id=0 --query-gpu=name --format=csv,noheader | tr -c 'A-Za-z0-9\n' '_')
 [ -n "$gpu" ] || fail "nvidia-smi names no GPU"
-find "$models" -name '*.plan' -delete
+find "$models" '(' -name '*.plan' -o -name '*.plan.partial' ')' -delete
 # What a builder left that was killed. One at work may be older than this pod, but not than its budget.
 find "$cache" -maxdepth 1 -name '*.partial' -mmin "+$((budget_s / 60 + 1))" -delete
 

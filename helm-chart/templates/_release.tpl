@@ -10,7 +10,7 @@
 - name: verify
   image: {{ $image }}
   imagePullPolicy: {{ .pool.image.pullPolicy }}
-  command: {{ concat (list "/bin/bash" "/fovea/verify.sh" (include "fovea.repositoryPath" .pool) $repository.digest) .root.Values.tasks | toJson }}
+  command: {{ concat (list "/bin/bash" "/fovea/verify.sh") (.pool.engines.enabled | ternary (list "--plans-are-rebuilt") list) (list (include "fovea.repositoryPath" .pool) $repository.digest) .root.Values.tasks | toJson }}
   {{- include "fovea.initCommon" . | nindent 2 }}
 {{- if .pool.engines.enabled }}
 - name: build-engines
@@ -33,6 +33,9 @@
 {{- end }}
 {{- end -}}
 
+{{/*
+It runs again over the first copy when the node restarts: it has to replace what differs there, also what is read-only.
+*/}}
 {{- define "fovea.fetchContainer" -}}
 {{- $repository := .pool.modelRepository -}}
 {{- $path := trimSuffix "/" $repository.path -}}
@@ -40,10 +43,10 @@
   {{- if eq $repository.type "imageCopy" }}
   image: {{ include "fovea.imageReference" $repository.image }}
   imagePullPolicy: {{ $repository.image.pullPolicy }}
-  command: ["cp", "-R", "{{ $path }}/.", "/models/"]
+  command: {{ list "cp" "-Rf" (print $path "/.") "/models/" | toJson }}
   {{- else if eq $repository.type "objectStorage" }}
   image: {{ $repository.objectStorage.image }}
-  args: {{ concat (list "copy" "--config=" "--immutable" (include "fovea.objectStorageRemote" $repository) "/models") $repository.objectStorage.extraArgs | toJson }}
+  args: {{ concat (list "sync" "--config=" (include "fovea.objectStorageRemote" $repository) "/models") $repository.objectStorage.extraArgs | toJson }}
   env:
     - name: HOME
       value: /tmp
@@ -53,7 +56,7 @@
   {{- else }}
   image: {{ include "fovea.imageReference" .pool.image }}
   imagePullPolicy: {{ .pool.image.pullPolicy }}
-  command: ["cp", "-R", "/release{{ $path }}/.", "/models/"]
+  command: {{ list "cp" "-Rf" (print "/release" $path "/.") "/models/" | toJson }}
   {{- end }}
   {{- include "fovea.initCommon" (merge (dict "writes" true) .) | nindent 2 }}
 {{- end -}}

@@ -3,6 +3,7 @@
 import fcntl
 import http.server
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chart import CHART
+from chart import CHART, objects, pod_specs, template
 
 from tasks.checksums import write_checksums
 
@@ -19,8 +20,11 @@ Ran = subprocess.CompletedProcess[str]
 
 
 def run(script: str, *words: str | Path, path: Path | None = None) -> Ran:
+    return execute(["bash", str(SCRIPTS / script), *map(str, words)], path)
+
+
+def execute(command: list[str], path: Path | None = None) -> Ran:
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    command = ["bash", str(SCRIPTS / script), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
@@ -66,6 +70,17 @@ class TestVerify:
         assert ran.returncode == 1
         assert f"files that no checksum covers: {name}" in ran.stderr
 
+    def test_leaves_plans_to_the_next_container_and_refuses_the_rest(self, release: Path) -> None:
+        network = release / "vessels_network/1"
+        for number in range(6):
+            (network / f"model.sm8{number}.plan").write_text("built before")
+        (network / "model.sm90.plan.partial").write_text("half")
+        assert run("verify.sh", "--plans-are-rebuilt", release, "", "vessels").returncode == 0
+        assert run("verify.sh", release, "", "vessels").returncode == 1
+        (network / "model.sm90.plan.txt").write_text("planted")
+        ran = run("verify.sh", "--plans-are-rebuilt", release, "", "vessels")
+        assert ran.stderr == "verify: files that no checksum covers: vessels_network/1/model.sm90.plan.txt \n"
+
     def test_refuses_a_link_that_no_checksum_covers(self, release: Path) -> None:
         (release / "vessels/link").symlink_to("/etc/hostname")
         assert "vessels/link" in run("verify.sh", release, "").stderr
@@ -91,22 +106,24 @@ echo built >> "$PLAN_CACHE/log"
 """
 
 
+@pytest.fixture
+def gpu(tmp_path: Path) -> Path:
+    """A folder for PATH with an nvidia-smi that knows one GPU."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA H200'\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    folder = tmp_path / "engines"
+    folder.mkdir()
+    return folder
+
+
 class TestBuildEngines:
-    @pytest.fixture
-    def gpu(self, tmp_path: Path) -> Path:
-        """A folder for PATH with an nvidia-smi that knows one GPU."""
-        folder = tmp_path / "bin"
-        folder.mkdir()
-        (folder / "nvidia-smi").write_text("#!/bin/sh\necho 'NVIDIA H200'\n")
-        (folder / "nvidia-smi").chmod(0o755)
-        return folder
-
-    @pytest.fixture
-    def cache(self, tmp_path: Path) -> Path:
-        folder = tmp_path / "engines"
-        folder.mkdir()
-        return folder
-
     def test_puts_a_plan_beside_each_model_that_has_a_script(self, release: Path, cache: Path, gpu: Path) -> None:
         ran = run("build-engines.sh", release, cache, "60", path=gpu)
         assert ran.returncode == 0, ran.stderr
@@ -114,10 +131,11 @@ class TestBuildEngines:
         assert "1 plans for NVIDIA_H200" in ran.stdout
 
     def test_drops_plans_that_came_with_the_release(self, release: Path, cache: Path, gpu: Path) -> None:
-        foreign = release / "vessels_network/1/model.sm80.plan"
-        foreign.write_text("another GPU's")
+        foreign = [release / "vessels_network/1" / name for name in ("model.sm80.plan", "model.sm80.plan.partial")]
+        for path in foreign:
+            path.write_text("another GPU's")
         assert run("build-engines.sh", release, cache, "60", path=gpu).returncode == 0
-        assert not foreign.exists()
+        assert not [path for path in foreign if path.exists()]
 
     def test_builders_take_turns(self, release: Path, cache: Path, gpu: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BUILD_S", "0.5")
@@ -169,6 +187,43 @@ class TestBuildEngines:
         if shutil.which("nvidia-smi"):
             pytest.skip("this machine has a GPU")
         assert "gpu.count" in run("build-engines.sh", release, cache, "60").stderr
+
+
+class TestInitContainers:
+    """One after another over one pod's folders, as the chart renders them, and again as after a restart of the node."""
+
+    @pytest.fixture(params=[False, True], ids=["without", "with"])
+    def digest(self, request: pytest.FixtureRequest, release: Path) -> str:
+        """Of a release without and with a plan of its own."""
+        if request.param:
+            (release / "vessels_network/1/model.sm90.plan").write_text("built where it was exported")
+        return write_checksums(release)
+
+    @pytest.fixture(params=["image", "imageCopy", "pvc"])
+    def commands(
+        self, request: pytest.FixtureRequest, digest: str, release: Path, cache: Path, tmp_path: Path
+    ) -> list[list[str]]:
+        values = ["poolDefaults.profile=tensorrt", "poolDefaults.gpu.count=1", "modelRepository.pvc.claimName=releases"]
+        values += [f"modelRepository.type={request.param}", f"modelRepository.digest={digest}"]
+        values += ["modelRepository.path=/release"] if request.param == "imageCopy" else []
+        pod = next(pod_specs(objects(template("--set", ",".join(values)))))
+        (tmp_path / "models").mkdir()
+        folders = {"release": release, "models": tmp_path / "models", "engines": cache, "fovea": SCRIPTS}
+
+        def here(word: str) -> str:
+            return re.sub(r"^/(\w+)", lambda found: str(folders.get(found[1], found[0])), word)
+
+        return [[here(word) for word in container["command"]] for container in pod["initContainers"]]
+
+    def test_run_again_over_what_they_left(self, commands: list[list[str]], gpu: Path, tmp_path: Path) -> None:
+        network = tmp_path / "models/vessels_network/1"
+        for _ in range(2):
+            for command in commands:
+                ran = execute(command, gpu)
+                assert ran.returncode == 0, ran.stderr
+            assert [path.name for path in network.glob("*.plan*")] == ["model.sm90.plan"]
+            assert (network / "model.sm90.plan").read_text() == "plan\n"
+            (network / "model.sm80.plan").write_text("another GPU's")
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
