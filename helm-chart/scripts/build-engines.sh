@@ -3,9 +3,9 @@
 #
 #   build-engines.sh <model repository, writable> <cache> <budget in seconds>
 #
-# The release's build_plan.sh keys a plan by ONNX digest, TensorRT version, GPU model, compute capability, profile and
-# flags, takes it from the cache or builds it. Here is what a cluster adds: plans that lie there are dropped (they may be
-# another GPU's, and verify.sh let them pass), one builder a model and GPU at a time, and an end to waiting.
+# The release's build_plan.sh keys a plan by ONNX digest, TensorRT version, GPU model and MIG slice, compute capability,
+# profile and flags, takes it from the cache or builds it. Here is what a cluster adds: plans that lie there are dropped
+# (they may be another GPU's, and verify.sh let them pass), one builder a model and GPU at a time, and an end to waiting.
 set -euo pipefail
 models=$1 cache=$2 budget_s=$3
 fail() { echo "build-engines: $*" >&2; exit 1; }
@@ -13,8 +13,11 @@ left_s() { echo $((budget_s > SECONDS ? budget_s - SECONDS : 0)); }
 
 command -v nvidia-smi > /dev/null || fail "no NVIDIA driver here; does the pool ask for a GPU (gpu.count)?"
 [ -w "$cache" ] || fail "the cache $cache cannot be written; see podSecurityContext.fsGroup and engines.cache"
-gpu=$(nvidia-smi --id=0 --query-gpu=name --format=csv,noheader | tr -c 'A-Za-z0-9\n' '_')
+gpu=$(nvidia-smi --id=0 --query-gpu=name --format=csv,noheader)
 [ -n "$gpu" ] || fail "nvidia-smi names no GPU"
+# In a MIG slice that is the whole GPU's name; its plans are others, so its builders need not wait for each other.
+slice=$(nvidia-smi -L | sed -n '/^GPU 0:/,/^GPU 1:/s/^ *MIG  *\([^ ]*\).*/\1/p')
+gpu=$(tr -c 'A-Za-z0-9\n' '_' <<< "$gpu${slice:+ MIG ${slice%%$'\n'*}}")
 find "$models" '(' -name '*.plan' -o -name '*.plan.partial' ')' -delete
 # What a builder left that was killed. One at work may be older than this pod, but not than its budget.
 find "$cache" -maxdepth 1 -name '*.partial' -mmin "+$((budget_s / 60 + 1))" -delete

@@ -86,7 +86,9 @@ def node(plans, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str
     """A machine that has a driver and trtexec, as far as the script can tell: it notes how it is called."""
     release, programs = shutil.copytree(plans("vessels"), tmp_path / "release"), tmp_path / "bin"
     programs.mkdir()
-    (programs / "nvidia-smi").write_text("#!/bin/sh\necho '9.0, NVIDIA H200'\n")
+    (programs / "nvidia-smi").write_text(
+        "#!/bin/sh\n[ $1 != -L ] || exec echo \"GPU 0: NVIDIA H200 (UUID: GPU-1)$SLICE\"\necho '9.0, NVIDIA H200'\n"
+    )
     (programs / "trtexec").write_text(
         '#!/bin/sh\n[ "$1" = --help ] && echo "&&&& RUNNING [TensorRT v${VERSION:-110100}]" && exit\n'
         f'echo "$@" >> {tmp_path}/calls\n[ -z "$BROKEN" ] || exit 1\n'
@@ -117,6 +119,20 @@ def test_script_builds_once_and_knows_the_plan_again(node, plans, tmp_path: Path
     assert len((tmp_path / "calls").read_text().splitlines()) == 1
     assert node(tmp_path / "copy", VERSION="110300").returncode == 0
     assert len((tmp_path / "calls").read_text().splitlines()) == 2, "another TensorRT needs another plan"
+
+
+def test_script_tells_slices_of_a_gpu_from_the_whole(node, plans, tmp_path: Path) -> None:
+    """In a MIG slice `nvidia-smi` names the whole GPU; which slice it is, it says in its list alone."""
+    for profile in ("1g.18gb", "1g.18gb+me"):
+        slices = "".join(f"\n  MIG {profile:15} Device  {index}: (UUID: MIG-{index})" for index in range(2))
+        built = node(tmp_path / "copy", SLICE=slices)
+        assert built.returncode == 0, built.stderr
+    assert node(tmp_path / "copy", SLICE="\nGPU 1: NVIDIA H200 (UUID: GPU-2)\n  MIG 2g.35gb").returncode == 0
+    words = (shape_profile(get_task("vessels")).words(), FLAGS)
+    digest = sha256_of(plans("vessels") / "model.fp16.onnx")
+    skus = ("NVIDIA H200", "NVIDIA H200 MIG 1g.18gb", "NVIDIA H200 MIG 1g.18gb+me")
+    keys = {cache_key(digest, "110100", sku, "9.0", *words) for sku in skus}
+    assert {path.stem for path in (tmp_path / "cache").glob("*.plan")} == keys
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,16 @@ class TestBuildEngines:
         assert ran.returncode == 1
         assert "another pod still builds it after 1 s" in ran.stderr
 
+    def test_slices_of_a_gpu_wait_for_their_like_alone(self, release: Path, cache: Path, gpu: Path) -> None:
+        listed = "GPU 0: NVIDIA H200 (UUID: GPU-1)\n  MIG 1g.18gb     Device  0: (UUID: MIG-1)"
+        text = f"#!/bin/sh\n[ $1 = -L ] && echo '{listed}' || echo 'NVIDIA H200'\n"
+        (gpu / "nvidia-smi").write_text(text)
+        with (cache / "NVIDIA_H200.vessels_network.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            ran = run("build-engines.sh", release, cache, "5", path=gpu)
+        assert ran.returncode == 0, ran.stderr
+        assert (cache / "NVIDIA_H200_MIG_1g_18gb.vessels_network.lock").exists()
+
     def test_drops_what_a_killed_builder_left(self, release: Path, cache: Path, gpu: Path) -> None:
         old, young = cache / "a.1.partial", cache / "b.1.partial"
         for partial in (old, young):
