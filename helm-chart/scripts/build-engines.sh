@@ -12,7 +12,9 @@ fail() { echo "build-engines: $*" >&2; exit 1; }
 left_s() { echo $((budget_s > SECONDS ? budget_s - SECONDS : 0)); }
 
 command -v nvidia-smi > /dev/null || fail "no NVIDIA driver here; does the pool ask for a GPU (gpu.count)?"
-[ -w "$cache" ] || fail "the cache $cache cannot be written; see podSecurityContext.fsGroup and engines.cache"
+# Kubernetes gives a volume to fsGroup, but never a folder of the node.
+[ -w "$cache" ] || fail "user $(id -u) may not write the cache $cache; a claim needs podSecurityContext.fsGroup; for" \
+  "type hostPath make the folder on each node: install -d -o $(id -u) -g $(id -g) <engines.cache.hostPath>"
 gpu=$(nvidia-smi --id=0 --query-gpu=name --format=csv,noheader)
 [ -n "$gpu" ] || fail "nvidia-smi names no GPU"
 # In a MIG slice that is the whole GPU's name; its plans are others, so its builders need not wait for each other.

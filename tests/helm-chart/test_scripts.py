@@ -193,6 +193,12 @@ class TestBuildEngines:
         assert ran.returncode == 1
         assert "formats=[onnx_fp16,tensorrt]" in ran.stderr
 
+    def test_says_how_a_cache_becomes_writable(self, release: Path, cache: Path, gpu: Path) -> None:
+        ran = run("build-engines.sh", release, cache / "nowhere", "60", path=gpu)
+        assert ran.returncode == 1
+        assert "a claim needs podSecurityContext.fsGroup" in ran.stderr
+        assert f"on each node: install -d -o {os.getuid()} -g {os.getgid()} <" in ran.stderr
+
     def test_says_when_there_is_no_gpu(self, release: Path, cache: Path) -> None:
         if shutil.which("nvidia-smi"):
             pytest.skip("this machine has a GPU")
