@@ -9,7 +9,14 @@
 set -euo pipefail
 models=$1 cache=$2 budget_s=$3
 fail() { echo "build-engines: $*" >&2; exit 1; }
-left_s() { echo $((budget_s > SECONDS ? budget_s - SECONDS : 0)); }
+
+# What a model may still take. Refused when that is nothing: to `timeout` 0 seconds are no limit at all.
+left_s() {
+  local left=$((budget_s - SECONDS))
+  [ "$left" -gt 0 ] || fail "$1: engines.buildSeconds = $budget_s s are used up before its turn; raise it." \
+    "The plans that are built stay in the cache"
+  echo "$left"
+}
 
 command -v nvidia-smi > /dev/null || fail "no NVIDIA driver here; does the pool ask for a GPU (gpu.count)?"
 # Kubernetes gives a volume to fsGroup, but never a folder of the node.
@@ -30,8 +37,10 @@ for script in "$models"/*/[0-9]*/build_plan.sh; do
   version=$(dirname "$script")
   model=$(basename "$(dirname "$version")")
   exec 9> "$cache/$gpu.$model.lock"
-  flock --wait "$(left_s)" 9 || fail "$model: another pod still builds it after $budget_s s; raise engines.buildSeconds"
-  PLAN_CACHE=$cache timeout --kill-after=10 "$(left_s)" bash "$script" "$version" ||
+  left=$(left_s "$model")
+  flock --wait "$left" 9 || fail "$model: another pod still builds it after $budget_s s; raise engines.buildSeconds"
+  left=$(left_s "$model")
+  PLAN_CACHE=$cache timeout --kill-after=10 "$left" bash "$script" "$version" ||
     fail "$model: no plan within engines.buildSeconds = $budget_s s, or it cannot be built (see above)"
   exec 9>&-
   built=$((built + 1))

@@ -157,16 +157,23 @@ class TestBuildEngines:
         self, release: Path, cache: Path, gpu: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("BUILD_S", "30")
+        ran = run("build-engines.sh", release, cache, "3", path=gpu)
+        assert ran.returncode == 1
+        assert "vessels_network: no plan within engines.buildSeconds = 3 s" in ran.stderr
+
+    def test_begins_nothing_once_the_budget_is_spent(self, release: Path, cache: Path, gpu: Path) -> None:
+        (gpu / "nvidia-smi").write_text("#!/bin/sh\nsleep 1\necho 'NVIDIA H200'\n")
         ran = run("build-engines.sh", release, cache, "1", path=gpu)
         assert ran.returncode == 1
-        assert "vessels_network: no plan within engines.buildSeconds = 1 s" in ran.stderr
+        assert "vessels_network: engines.buildSeconds = 1 s are used up before its turn" in ran.stderr
+        assert not (cache / "log").exists()
 
     def test_gives_up_waiting_for_another_builder(self, release: Path, cache: Path, gpu: Path) -> None:
         with (cache / "NVIDIA_H200.vessels_network.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            ran = run("build-engines.sh", release, cache, "1", path=gpu)
+            ran = run("build-engines.sh", release, cache, "3", path=gpu)
         assert ran.returncode == 1
-        assert "another pod still builds it after 1 s" in ran.stderr
+        assert "another pod still builds it after 3 s" in ran.stderr
 
     def test_slices_of_a_gpu_wait_for_their_like_alone(self, release: Path, cache: Path, gpu: Path) -> None:
         listed = "GPU 0: NVIDIA H200 (UUID: GPU-1)\n  MIG 1g.18gb     Device  0: (UUID: MIG-1)"
