@@ -41,6 +41,9 @@ It runs again over the first copy when the node restarts: it has to replace what
 {{- $path := trimSuffix "/" $repository.path -}}
 - name: fetch
   {{- if eq $repository.type "imageCopy" }}
+  {{- if eq (clean $repository.path) "/" }}
+  {{- fail (printf "pool %s: modelRepository.type imageCopy would copy the whole root of the image, /proc and all: set modelRepository.path to the folder in it that holds the release, such as /release" .pool.name) }}
+  {{- end }}
   image: {{ include "fovea.imageReference" $repository.image }}
   imagePullPolicy: {{ $repository.image.pullPolicy }}
   command: {{ list "cp" "-Rf" (print $path "/.") "/models/" | toJson }}
