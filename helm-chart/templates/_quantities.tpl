@@ -12,7 +12,7 @@
 
 {{/*
 A pool's resources: what it asks for, its GPUs, memory for the processes and for /dev/shm, which is the same memory, and
-disk for logs, /tmp and its copy of the release.
+disk for logs, /tmp, its copy of the release and plans that it keeps nowhere else.
 Arguments: root, pool.
 */}}
 {{- define "fovea.resources" -}}
@@ -31,6 +31,7 @@ Arguments: root, pool.
 {{- if not (hasKey $requests "memory") -}}{{- $_ := set $requests "memory" $limits.memory -}}{{- end -}}
 {{- $disk := 1024 -}}
 {{- if eq (include "fovea.copies" $pool) "true" -}}{{- $disk = add $disk (include "fovea.mebibytes" $pool.modelRepository.sizeLimit | int) -}}{{- end -}}
+{{- if and $pool.engines.enabled (eq $pool.engines.cache.type "emptyDir") -}}{{- $disk = add $disk (include "fovea.mebibytes" $pool.engines.cache.size | int) -}}{{- end -}}
 {{- if not (hasKey $limits "ephemeral-storage") -}}{{- $_ := set $limits "ephemeral-storage" (printf "%dMi" (int $disk)) -}}{{- end -}}
 {{- if not (hasKey $requests "ephemeral-storage") -}}{{- $_ := set $requests "ephemeral-storage" (get $limits "ephemeral-storage") -}}{{- end -}}
 {{- if gt (int $pool.gpu.count) 0 -}}
