@@ -42,12 +42,12 @@ def test_it_follows_the_load_up_and_down_without_flapping(
     release.wait_for(1)
     release.deploy(**releases[0].values(), **scaled(3, 15))
     with replicas_seen(release) as seen:
-        with traffic(release) as busy:  # 100 requests a second: five pods' worth, three are allowed
+        with traffic(release, "--least-s", "40") as busy:  # 100 requests a second: five pods' worth, three are allowed
             release.wait_for(3)
             begun_s = time.monotonic()
             until("every trigger has a value", lambda: values_seen(release) == 3, 60)
             time.sleep(max(0.0, 20 - (time.monotonic() - begun_s)))
-        with traffic(release, "--per-s", "2") as calm:
+        with traffic(release, "--per-s", "2", "--least-s", "20") as calm:
             release.wait_for(1, timeout_s=300)
     record_property("replicas", json.dumps(seen))
     assert [count for count, _ in groupby(seen)] in ([1, 2, 3, 2, 1], [1, 3, 2, 1])
