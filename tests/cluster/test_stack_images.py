@@ -67,7 +67,7 @@ def test_mlflow_answers(built: Callable[[str], str], namespace: Cluster) -> None
     _run_pod(namespace, "mlflow", built("mlflow"), words)
     until("MLflow runs", lambda: namespace.get("pod", "mlflow")["status"].get("podIP"))
     address = namespace.get("pod", "mlflow")["status"]["podIP"]
-    until("MLflow answers", lambda: _answer(namespace, f"{address}:5000/health") == "OK", 240)
+    assert until("MLflow answers", lambda: _answer(namespace, f"{address}:5000/health") == "OK", 240)
 
 
 def test_the_training_image_trains_exports_and_looks_for_drift(

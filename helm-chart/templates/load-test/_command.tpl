@@ -8,12 +8,8 @@ load-test{{ if not .Values.loadTest.helmTest }}-{{ .Release.Revision }}{{ end }}
 {{/* Whom it asks, and as whom. */}}
 {{- define "fovea.loadTestTarget" -}}
 - --url={{ include "fovea.fullname" . }}{{ if .Values.service.headless }}-headless{{ end }}:{{ int .Values.server.ports.grpc }}
-{{- if .Values.tls.enabled }}
-- --ca=/tls/ca.crt
-{{- if .Values.tls.mutual }}
-- --cert=/tls/tls.crt
-- --key=/tls/tls.key
-{{- end }}
+{{- with include "fovea.clientTlsFlags" . }}
+{{ . }}
 {{- end }}
 {{- end -}}
 
@@ -129,13 +125,7 @@ volumes:
     configMap:
       name: {{ include "fovea.fullname" . }}-load-test
   {{- if .Values.tls.enabled }}
-  - name: tls
-    secret:
-      secretName: {{ default (include "fovea.tlsSecretName" .) .Values.loadTest.tlsSecret }}
-      defaultMode: 0440
-      {{- if not .Values.tls.mutual }}
-      items: [{key: ca.crt, path: ca.crt}]
-      {{- end }}
+  - {{- include "fovea.clientTlsVolume" (dict "root" . "secret" .Values.loadTest.tlsSecret) | nindent 4 }}
   {{- end }}
   - name: out
     emptyDir: {}

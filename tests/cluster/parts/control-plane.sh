@@ -19,7 +19,8 @@ start_api_server() {
 start_controllers() { # the autoscaler looks every 2 s and shrinks after 5, so that a test need not wait minutes; and a
   # thousand pods are waited for because of what they cost, not because 20 requests a second is what a client asks for
   run controller-manager kube-controller-manager --kubeconfig="$KUBECONFIG" --leader-elect=false \
-    --kube-api-qps=200 --kube-api-burst=400 --bind-address=127.0.0.1 --secure-port=20257 --cert-dir=cm-certs --use-service-account-credentials \
+    --kube-api-qps=200 --kube-api-burst=400 --bind-address=127.0.0.1 --secure-port=20257 --cert-dir=cm-certs \
+    --use-service-account-credentials \
     --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" --flex-volume-plugin-dir="$state/flex" \
     --horizontal-pod-autoscaler-sync-period=2s --horizontal-pod-autoscaler-downscale-stabilization=5s
   run scheduler kube-scheduler --kubeconfig="$KUBECONFIG" --leader-elect=false \
