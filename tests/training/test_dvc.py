@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import yaml
 from export.config import load_config as load_export
 from tasks import TASKS
 from training.command import load_config as load_training
-from training.config import DataConfig
 from training.ingest import IngestConfig, report_path
 from training.sources import SOURCES
 from training.words import only_options
@@ -69,7 +67,9 @@ def test_train_door_takes_its_words() -> None:
     assert module == "training"
     config = load_training(rest)
     assert config.data.root in made_by("ingest")
-    assert {field.name for field in fields(DataConfig)} >= {"held_out_fold"}
+    ingested = only_options(words("ingest")[2:], IngestConfig)
+    assert config.data.folds == ingested.fold_count, "a dataset is read with as many folds as it was written with"
+    assert config.data.held_out_fold == PARAMS["train"]["held_out_fold"]
     assert all(path.startswith(f"{config.out}/") for path in made_by("train"))
 
 
