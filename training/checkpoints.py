@@ -47,9 +47,11 @@ def origin(config: TrainingConfig, train: Sequence[Sample]) -> dict[str, str]:
         "task": config.task,
         "optimiser.name": config.optimiser.name,
         "trainer.ema_decay": "on" if config.trainer.ema_decay else "off",
-        # What an epoch is: the place within a training is counted in epochs and batches.
+        # What an epoch and a step are: the place within a training is counted in epochs, batches and steps.
         "trainer.crops_per_epoch": str(config.trainer.crops_per_epoch),
         "trainer.batch_size": str(config.trainer.batch_size),
+        "trainer.accumulate": str(config.trainer.accumulate),
+        "trainer.devices": str(config.trainer.devices),
         "data": seen,
     }
 

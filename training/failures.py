@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 
 from training.checkpoints import newest_checkpoint
-from training.errors import LostProcessError, TrainingError
+from training.errors import DataError, LostProcessError, TrainingError
 
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the quota is used up", errno.EFBIG: "files may be no larger"}
 # How gloo and NCCL put it.
@@ -40,10 +40,15 @@ def explained(
         recording: what the run's recorder raises.
 
     Raises:
-        TrainingError: a full disk, a process that died, too little memory, or a recorder that failed.
+        TrainingError: a picture that cannot be read, a full disk, a process that died, too little memory, or a recorder
+            that failed.
     """
     try:
         yield
+    except DataError as error:
+        # A process that prepares crops passes it on with its traceback, whose last line is the sentence.
+        sentence = str(error).splitlines()[-1].removeprefix(f"{DataError.__module__}.{DataError.__name__}: ")
+        raise DataError(f"{sentence}; {kept(folder, since_s, resumed)}") from error
     except TrainingError:
         raise
     except Exception as error:

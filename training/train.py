@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import track
 
 from tasks import Kind, TaskSpec, get_task
 from tasks.held_out import FOLDER as HELD_OUT
@@ -19,6 +20,7 @@ from training.errors import StoppedError, TrainingError
 from training.evaluation import Judgement, evaluate, fit_calibration, intervals, pooled_metrics
 from training.evaluation.report import without_nan
 from training.failures import explained, kept
+from training.fitted import fit_sample
 from training.fitting import Fitted, check_devices, fit
 from training.gallery import PLOTS, Gallery
 from training.held_out import choose_held_out, keep_held_out
@@ -72,6 +74,8 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
     digest = data_digest(samples)
     run = start_run(config, config.task, data_digest=digest, parent_id=parent_id) if rank == 0 else NoRun()
     try:
+        if rank == 0:
+            _require_readable(split.held_out, get_task(config.task), console)
         fitted = fit(config, get_task(config.task), split, folder, run, console)
         if fitted.is_main_process:
             with explained(folder, began_s, recording=run.failures):
@@ -81,6 +85,13 @@ def train_here(config: TrainingConfig, console: Console, *, rank: int = 0, paren
         if isinstance(error, KeyboardInterrupt):
             raise StoppedError(signal.SIGINT, kept(folder, began_s)) from error
         raise
+
+
+def _require_readable(samples: Sequence[Sample], task: TaskSpec, console: Console) -> None:
+    """Read what will judge before hours are spent on a network that a damaged picture would leave unjudged."""
+    shown = track(samples, "reading held-out pictures", console=console, transient=True)
+    for sample in shown if console.is_terminal else samples:
+        fit_sample(sample, task)
 
 
 def _warn_of_copies(split: Split, console: Console) -> None:
@@ -198,6 +209,7 @@ def _card(config: TrainingConfig, samples: Sequence[Sample], split: Split, outco
         data_digest=data_digest(samples),
         trained_on=sorted(sample.digest[:16] for sample in (*split.train, *split.validation)),
         subjects=split.subjects(),
+        judged_on=sorted(sample.digest[:16] for sample in split.held_out),
         metrics={name: value for name, value in outcome.metrics.items() if math.isfinite(value)},
         intervals={name: list(bounds) for name, bounds in outcome.spread.items() if math.isfinite(sum(bounds))},
         parameters=summary.parameters,

@@ -39,6 +39,7 @@ class ModelCard:
         data_digest: `training.sources.data_digest` of all samples.
         trained_on: first 16 digits of the digest of every sample that the network or its calibration saw.
         subjects: of each group of the split.
+        judged_on: first 16 digits of the digest of every held-out sample; empty in cards of before it was kept.
         metrics: pooled over the held-out pictures.
         intervals: 95 % bootstrap intervals of the metrics, lower and upper bound.
         parameters, gflops: of the network.
@@ -62,6 +63,7 @@ class ModelCard:
     code_revision: str
     versions: dict[str, str]
     config: dict[str, Any] = field(default_factory=dict)
+    judged_on: list[str] = field(default_factory=list)
 
 
 def save_weights(network: nn.Module, folder: Path) -> str:

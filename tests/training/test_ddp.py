@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny import tiny_words
@@ -83,6 +84,34 @@ def test_run_in_two_processes(tiny_vessels: Path, tmp_path: Path, capfd: pytest.
     assert [run.info.run_id for run in runs] == [card.run_id], "only the first process records"
 
 
+NOTING = """
+import hashlib, pathlib, sys
+from training import rank, train
+fit, notes = train.fit, pathlib.Path(sys.argv.pop(1))
+def noted(*given):
+    fitted = fit(*given)
+    weights = b"".join(each.detach().numpy().tobytes() for each in fitted.network.parameters())
+    (notes / f"weights_{sys.argv[2]}").write_text(hashlib.sha256(weights).hexdigest())
+    return fitted
+train.fit = noted
+sys.exit(rank.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+def test_processes_end_with_one_network(tiny_vessels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def noting(command: list[str], **how: Any) -> "subprocess.Popen[bytes]":
+        python, _, _, *words = command
+        return start([python, "-c", NOTING, str(tmp_path), *words], **how)
+
+    monkeypatch.setattr(processes.subprocess, "Popen", noting)
+    assert main(tiny_words(tiny_vessels, tmp_path / "out", *TWO)) == 0
+    first, second = ((tmp_path / f"weights_{rank}").read_text() for rank in range(2))
+    assert first == second
+
+
 @pytest.mark.slow
 def test_a_killed_process_ends_the_run(
     tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], started: list[subprocess.Popen[bytes]]
@@ -105,8 +134,10 @@ def test_a_signal_stops_all_of_them_and_resume_goes_on(
     assert main(tiny_words(tiny_vessels, tmp_path, *LONG)) == 143
     waiting[0].join()
     assert f"resume={tmp_path}" in capsys.readouterr().out
-    alone = ("trainer.devices=1", "trainer.epochs=10", f"resume={tmp_path}")
-    assert main(tiny_words(tiny_vessels, tmp_path, *LONG, *alone)) == 0
+    resumed = tiny_words(tiny_vessels, tmp_path, *LONG, "trainer.epochs=10", f"resume={tmp_path}")
+    assert main([*resumed, "trainer.devices=1"]) == 2
+    assert "was written with trainer.devices 2" in capsys.readouterr().out
+    assert main(resumed) == 0
 
 
 @pytest.mark.parametrize(

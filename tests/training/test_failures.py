@@ -105,6 +105,36 @@ def test_killed_loader_process(
     assert f"resume={tmp_path}" in said
 
 
+def damaged(vessels: Path, to: Path, eye: str) -> Path:
+    """A copy of the set in which one photograph ends in the middle."""
+    root = Path(shutil.copytree(vessels, to))
+    (photograph,) = root.rglob(f"Image_{eye}.jpg")
+    photograph.write_bytes(photograph.read_bytes()[:900])
+    return root
+
+
+def test_damaged_held_out_picture_is_told_before_the_training(
+    tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = damaged(tiny_vessels, tmp_path / "set", "04L")
+    status, said = said_by(tiny_words(root, tmp_path / "out"), capsys)
+    assert (status, "04L cannot be used" in said) == (1, True), said
+    assert "epoch" not in said
+
+
+def test_damaged_picture_that_a_loader_process_finds_is_one_sentence(
+    tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = damaged(tiny_vessels, tmp_path / "set", "01R")
+    words = tiny_words(root, tmp_path / "out", "data.memory_mb=0", "data.validation_share=0", "trainer.workers=1")
+    status, said = said_by(words, capsys)
+    assert status == 1
+    (sentence,) = [line for line in said.splitlines() if "error" in line.lower()]
+    assert sentence.startswith("error: picture")
+    assert "01R cannot be used" in sentence
+    assert sentence.endswith("nothing was kept")
+
+
 def test_full_disk_while_a_checkpoint_is_written(
     tiny_vessels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +200,7 @@ def test_damaged_checkpoint(
         ("optimiser=sgd", "optimiser.name adamw"),
         ("trainer.ema_decay=0.9", "trainer.ema_decay off"),
         ("data.held_out_fold=0", "other pictures"),
+        ("trainer.accumulate=2", "trainer.accumulate 1"),
     ],
 )
 def test_checkpoint_that_does_not_fit(

@@ -15,6 +15,7 @@ from tasks import TASKS, Kind
 from training.__main__ import main
 from training.config import TrackingConfig, TrainingConfig
 from training.errors import ConfigError, TrainingError
+from training.synthetic import write_dataset
 from training.tracking import NoRun, start_run
 from training.tracking.registry import fetch, promote
 from training.weights import load_card
@@ -120,6 +121,21 @@ def test_promotion_refuses_what_is_worse(
     champion = load_card(fetch("vessels", "champion", uri, tmp_path))
     assert champion.weights_sha256 == cards[worse].weights_sha256
     assert main(["promote", "task=eye_disease", f"uri={uri}"]) == 2
+
+
+def test_promotion_refuses_other_pictures_of_subjects_by_the_same_names(
+    model: Path, uri: str, tiny_vessels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.tracking import registry
+
+    monkeypatch.setattr(registry, "MODELS", tmp_path / "models")
+    promote("vessels", uri, "dice", version="1", force=True)
+    other = write_dataset(tmp_path / "set", subjects=4, seed=9, size_px=128)
+    words = tiny_words(other, tmp_path / "other", *tracked(uri), "tracking.register=true", "trainer.epochs=1")
+    assert main(words) == 0
+    assert load_card(tmp_path / "other").subjects == load_card(model).subjects
+    with pytest.raises(ConfigError, match="judged on different pictures"):
+        promote("vessels", uri, "dice")
 
 
 def test_failed_run_is_recorded_as_failed(tiny_vessels: Path, tmp_path: Path) -> None:

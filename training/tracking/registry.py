@@ -72,9 +72,9 @@ def promote(task: str, uri: str, metric: str, *, version: str | None = None, for
 
 def _refuse_worse(challenger: ModelCard, champion: ModelCard, metric: str, new: str, old: str) -> None:
     ours, theirs = challenger.metrics[metric], champion.metrics[metric]
-    if challenger.subjects.get("held_out") != champion.subjects.get("held_out"):
+    if _judges(challenger) != _judges(champion):
         raise ConfigError(
-            f"version {new} and the champion, version {old}, were judged on different subjects; judge both on the "
+            f"version {new} and the champion, version {old}, were judged on different pictures; judge both on the "
             "same with python -m training evaluate, and promote with force=true"
         )
     if not ours >= theirs:
@@ -82,6 +82,11 @@ def _refuse_worse(challenger: ModelCard, champion: ModelCard, metric: str, new: 
             f"version {new} has {metric} {ours:.4f} and the champion, version {old}, {theirs:.4f}; "
             "promote it nevertheless with force=true"
         )
+
+
+def _judges(card: ModelCard) -> list[str]:
+    """Return the held-out pictures; their subjects alone may have the same names in another set."""
+    return card.judged_on or card.subjects.get("held_out", [])
 
 
 def _aliased(task: str, alias: str, uri: str) -> str | None:
