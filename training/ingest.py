@@ -68,7 +68,7 @@ class IngestConfig:
     @property
     def fold_count(self) -> int:
         """Return into how many groups the subjects are divided."""
-        return self.folds or int(OmegaConf.load(_TASKS / f"{self.task}.yaml").data.folds)
+        return int(OmegaConf.load(_TASKS / f"{self.task}.yaml").data.folds) if self.folds is None else self.folds
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def verify(config: IngestConfig, on_step: OnStep | None = None) -> list[str]:
     """Return what is damaged in the newest version of the dataset: names of rows; empty if all is as it was written.
 
     Raises:
+        ConfigError: a version is named.
         DataError: there is no such dataset, or it cannot be opened.
     """
     task, path = get_task(config.task), config.path
@@ -117,6 +118,8 @@ def verify(config: IngestConfig, on_step: OnStep | None = None) -> list[str]:
         raise DataError(
             f"there is no dataset {path}; write it with `python -m training ingest task={task.name} root=…`"
         )
+    if config.tag is not None:
+        raise ConfigError("--verify re-hashes the newest version; leave tag= out")
     return deeplake_store.verify(path, task, _step(on_step, "verifying"))
 
 

@@ -34,10 +34,12 @@ def run_ingest(words: list[str], console: Console) -> int:
         console.print(f"error: {error}", style="red", markup=False)
         return 2 if isinstance(error, ConfigError | UnknownTaskError) else 1
     except OSError as error:
-        console.print(f"error: nothing was changed, the disk refused: {error}", style="red", markup=False)
+        console.print(
+            f"error: the disk refused: {error}; the same call again writes what is missing", style="red", markup=False
+        )
         return 1
     except KeyboardInterrupt:
-        console.print("interrupted; nothing was changed")
+        console.print("interrupted; no dataset is half written, the same call again does what is left")
         return 130
 
 

@@ -46,6 +46,7 @@ def model(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
         run_id="",
         code_revision="c" * 40,
         versions={"torch": "2"},
+        config={"task": name, "network": vars(config), "data": {"held_out_fold": -1, "sampler": "sqrt"}, "out": "here"},
     )
     save_card(card, folder)
     return folder
@@ -79,7 +80,9 @@ def crossvalidation(model: Path, **changes: Any) -> Path:
     path = model.parent / "folds.json"
     figures = {"metrics": {"macro_f1": 0.77}, "intervals_95": {"macro_f1": [0.75, 0.79]}}
     baseline = {"metrics": {"macro_f1": 0.7012}, "intervals_95": {"macro_f1": [0.68, 0.72]}}
-    told = {"task": described["task"], "config": {"network": described["network"]}} | changes
+    # As `crossvalidate` writes it: in other folders, each fold held out once.
+    config = described["config"] | {"data": {"held_out_fold": 0, "sampler": "sqrt"}, "out": "elsewhere"}
+    told = {"data_digest": described["data_digest"], "config": config | changes.pop("config", {})} | changes
     document = {"command": "python -m training crossvalidate x", "baseline": baseline} | figures | told
     path.write_text(json.dumps(document))
     return path
@@ -130,10 +133,19 @@ def test_card_of_eye_disease_without_that_is_refused(model: Path, given: str, se
 
 
 @pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
-@pytest.mark.parametrize("changes", [{"task": "vessels"}, {"config": {"network": {"name": "unet"}}}])
-def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"data_digest": "0" * 64}, "other data"),
+        ({"config": {"task": "vessels"}}, r"another recipe \(task\)"),
+        ({"config": {"network": {"name": "unet"}}}, r"another recipe \(network\)"),
+        ({"config": {"data": {"sampler": "balanced"}}}, r"another recipe \(data\)"),
+        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss\)"),
+    ],
+)
+def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any], sentence: str) -> None:
     removed, folds = evaluation(model, "removed"), crossvalidation(model, **changes)
-    with pytest.raises(CardError, match="another task or network"):
+    with pytest.raises(CardError, match=sentence):
         write_card(options(model, evaluation(model), normalised=str(removed), crossvalidation=str(folds)), "command")
 
 

@@ -9,6 +9,8 @@ import torch
 from rich.console import Console
 
 from tasks import TASKS, Kind, get_task
+from tasks.imaging import decode, fit
+from tasks.processing import preprocess
 from training.command import load_config
 from training.config import AugmentationConfig, DataConfig, TrainerConfig, TrainingConfig
 from training.datasets import (
@@ -187,7 +189,13 @@ def test_unlabeled_pixels_do_not_count_and_outputs_begin_at_the_first_class(duba
     assert int(fitted.target.max()) < task.outputs
     mask = sample.read().mask
     assert mask is not None
-    assert bool((mask == 0).any()) == bool((fitted.weight < 128).any()) or mask.shape[0] != mask.shape[1]
+    pixels = decode(sample.read().encoded, task.limits)
+    geometry = preprocess(sample.read().encoded, task).geometry
+    classes = fit(mask, geometry, task.size_px, nearest=True)
+    inside = fit(np.ones(pixels.shape[:2], np.uint8), geometry, task.size_px, nearest=True) > 0
+    assert (classes == 0).any()
+    assert np.array_equal((fitted.weight >= 128)[inside], (classes > 0)[inside])
+    assert np.array_equal(fitted.target[classes > 0], classes[classes > 0] - 1)
 
 
 @pytest.mark.parametrize("memory_mb", [0, 2, 100])

@@ -26,8 +26,17 @@ def test_command(dubai_folder: Path, tmp_path: Path) -> None:
     assert "a b=c.deeplake@v1 written: 12 pictures from dubai_aerial" in text
     assert "0 pairs of duplicates" in text
     assert "v1 unchanged" in command(*words)[1]
-    status, text = command("task=dubai_aerial", f"to={tmp_path}/a b=c.deeplake", "--verify")
+    stored = ("task=dubai_aerial", f"to={tmp_path}/a b=c.deeplake", "--verify")
+    status, text = command(*stored)
     assert (status, "every row is as it was written" in text) == (0, True)
+    status, text = command(*stored, "tag=v1")
+    assert (status, "re-hashes the newest version; leave tag= out" in text) == (2, True)
+
+
+def test_no_folds_are_refused(dubai_folder: Path, tmp_path: Path) -> None:
+    words = ["task=dubai_aerial", f"root={dubai_folder}", f"to={tmp_path}/set.deeplake", "folds=0"]
+    assert_sentence(words, 1, "0 folds do not fit 3 subjects; give 2 to 3")
+    assert not (tmp_path / "set.deeplake").exists()
 
 
 @pytest.mark.parametrize(

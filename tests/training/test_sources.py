@@ -66,6 +66,11 @@ def test_stare_becomes_png_of_the_same_pixels(tmp_path: Path, compressed: bool) 
     assert np.array_equal(found, field_of_view(decode(content.encoded)))
 
 
+def test_another_folder_is_no_stare(synthetic: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no photographs of STARE beside their labels; it expects stare-images/"):
+        read_source(synthetic, VESSELS, "stare")
+
+
 def test_stare_unpacked_into_images_and_labels(tmp_path: Path) -> None:
     root = draw_stare(tmp_path, compressed=False)
     (root / "stare-images").rename(root / "images")
@@ -155,6 +160,13 @@ def test_unknown_colour_names_file_and_colour(dubai_folder: Path, tmp_path: Path
     sample = next(item for item in read_samples(root, DUBAI) if item.name == "Tile_2_image_part_003")
     with pytest.raises(DataError, match=r"Tile 2/masks/image_part_003\.png has the colour #010203 \(1 pixels"):
         sample.read()
+
+
+def test_tile_without_masks_is_refused(dubai_folder: Path, tmp_path: Path) -> None:
+    root = copy_of(dubai_folder, tmp_path / "copy")
+    (root / "Tile 2" / "masks").rename(root / "Tile 2" / "labels")
+    with pytest.raises(DataError, match=r"Tile 2/images/image_part_001\.jpg needs exactly one masks/image_part_001"):
+        read_samples(root, DUBAI)
 
 
 def test_mask_of_another_size_is_refused(dubai_folder: Path, tmp_path: Path) -> None:

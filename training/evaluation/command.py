@@ -33,7 +33,7 @@ def run_evaluate(words: list[str], console: Console) -> int:
     try:
         report = evaluate_model(read_options(words), as_typed("evaluate", words), console)
     except KeyboardInterrupt:
-        console.print("interrupted; nothing was written")
+        console.print("interrupted; the same call again judges anew")
         return 130
     except (TrainingError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)

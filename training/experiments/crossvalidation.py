@@ -20,6 +20,7 @@ from training.errors import ConfigError, StoppedError, TrainingError
 from training.evaluation import evaluate, pooled_metrics
 from training.experiments.folds import FoldResult, judge_baseline, spread_table, summary
 from training.fitting import check_devices
+from training.revision import code_revision
 from training.sources import data_digest
 from training.split import split_by_fold
 from training.stored_rows import assignment_digest
@@ -92,7 +93,7 @@ def crossvalidate(config: TrainingConfig, options: CrossvalidationOptions, comma
                 trained += 1
                 left_s = (time.monotonic() - began_s) / trained * (len(folds) - place - 1)
                 _report(place, len(folds), results[-1], config, left_s, console)
-        document = None if options.only else _document(config, options, command, results, digest, console)
+        document = None if options.only else _document(config, options, command, results, console)
     except BaseException as error:
         run.abandon()
         raise _stopped(error, len(results), folds, out) from error
@@ -230,14 +231,14 @@ def _document(
     options: CrossvalidationOptions,
     command: str,
     results: Sequence[FoldResult],
-    digest: str,
     console: Console,
 ) -> dict[str, Any]:
     task = get_task(config.task)
-    document = {"task": task.name, "command": command, "data_digest": digest, "config": asdict(config)}
+    samples, _ = read_split(config)
+    document: dict[str, Any] = {"task": task.name, "command": command, "data_digest": data_digest(samples)}
+    document |= {"code_revision": code_revision(), "config": asdict(config)}
     document |= summary(results, task, config.evaluation.resamples, config.seed)
     if options.baseline:
-        samples, _ = read_split(config)
         with console.status("judging the colour baseline"):
             splits = [split_by_fold(samples, result.fold, 0.0) for result in results]
             document["baseline"] = judge_baseline(splits, task, config.evaluation.resamples, config.seed)

@@ -20,7 +20,7 @@ def read(root: Path, task: TaskSpec, on_progress: OnProgress | None = None) -> R
     """Return its samples. The pictures of a tile folder are neighbours on the ground: the folder is the subject.
 
     Raises:
-        DataError: a picture without exactly one mask.
+        DataError: a picture without exactly one mask, as in a tile whose folder of masks is missing.
     """
     images = [image for tile in _tiles(root) for image in pictures(tile / "images")]
     return Reading([_sample(image, task) for image in counted(images, on_progress)])
@@ -69,13 +69,13 @@ def _packed(colours: npt.NDArray[np.generic]) -> npt.NDArray[np.int32]:
 
 
 def _tiles(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if (path / "images").is_dir() and (path / "masks").is_dir())
+    return sorted(path for path in root.iterdir() if (path / "images").is_dir())
 
 
 DUBAI_AERIAL = Source(
     kind=Kind.SEMANTIC_SEGMENTATION,
     expects="'Tile 1'/images/image_part_001.jpg and 'Tile 1'/masks/image_part_001.png, 'Tile 2'/ …",
-    recognises=lambda root: bool(_tiles(root)),
+    recognises=lambda root: any((tile / "masks").is_dir() for tile in _tiles(root)),
     read=read,
     licence="CC0 1.0",
 )

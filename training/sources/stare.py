@@ -23,6 +23,7 @@ from training.sources.pictures import (
 )
 
 _FOLDERS = (("stare-images", "labels-ah"), ("stare-images", "labels-vk"), ("images", "labels-ah"), ("images", "labels"))
+_EXPECTS = "stare-images/im0001.ppm(.gz) and labels-ah/im0001.ah.ppm(.gz), or images/ and labels/"
 _SUFFIXES = (*PPM_SUFFIXES, *SUFFIXES)
 _LABEL_SUFFIXES = tuple(f"{grader}{suffix}" for grader in (".ah", ".vk", "") for suffix in _SUFFIXES)
 
@@ -35,7 +36,10 @@ def read(root: Path, task: TaskSpec, on_progress: OnProgress | None = None) -> R
     Raises:
         DataError: several labels for a picture, or no label at all.
     """
-    images, labels = (root / name for name in _folders(root) or _FOLDERS[0])
+    found = _folders(root)
+    if found is None:
+        raise DataError(f"{root} holds no photographs of STARE beside their labels; it expects {_EXPECTS}")
+    images, labels = (root / name for name in found)
     names = {path.name for path in labels.iterdir()}
     everything = pictures(images, _SUFFIXES)
     chosen = [image for image in everything if names & {f"{stem_of(image)}{suffix}" for suffix in _LABEL_SUFFIXES}]
@@ -75,7 +79,7 @@ def _folders(root: Path) -> tuple[str, str] | None:
 
 STARE = Source(
     kind=Kind.BINARY_SEGMENTATION,
-    expects="stare-images/im0001.ppm(.gz) and labels-ah/im0001.ah.ppm(.gz), or images/ and labels/",
+    expects=_EXPECTS,
     recognises=lambda root: _folders(root) is not None,
     read=read,
     licence="no explicit licence; research use",
