@@ -64,7 +64,7 @@ def test_a_key_opens_the_restricted_apis_and_a_wrong_one_does_not(release: Relea
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api-key"}, "stringData": {"key": "right"}}
     release.cluster.apply(secret)
     release.deploy(**releases[0].values(), restrictedApis={"existingSecret": "api-key"})
-    release.wait_for(2)  # pods of before, whose key nobody knows, answer until they have drained
+    release.wait_for_drained()  # the key of pods of before is one that nobody knows
     assert ask_models(release, "right").startswith(TASK)
     assert ask_models(release, "wrong") == "AccessDeniedError"
     assert ask_models(release, None) == "AccessDeniedError"

@@ -41,7 +41,7 @@ def test_only_who_trusts_and_is_trusted_is_answered(
 ) -> None:
     tls = {"enabled": True, "mutual": mutual, "existingSecret": "serving-tls"}
     release.deploy(**releases[0].values(), tls=tls)
-    release.wait_for(2)  # pods of before trust whom they trusted, until they have drained
+    release.wait_for_drained()
     trusting = ["--ca", str(certificates / "ca.crt")]
     known = [*trusting, "--certificate", str(certificates / "client.crt"), "--key", str(certificates / "client.key")]
     assert answered(release, traffic, "grpcs", *known)

@@ -94,6 +94,15 @@ class Release:
         found: list[dict[str, Any]] = until(f"{count} pods of {self.name} are ready", all_ready, timeout_s)
         return found
 
+    def wait_for_drained(self, timeout_s: float = 90) -> None:
+        """Wait until no pod of before is left: until they have drained they answer as they were told to."""
+
+        def gone() -> bool:
+            every = self.cluster.get("pods", "-l", self.selector)["items"]
+            return len(every) == len(self.cluster.pods(self.selector))
+
+        until(f"pods of before of {self.name} are gone", gone, timeout_s)
+
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """Values as Helm merges them."""
