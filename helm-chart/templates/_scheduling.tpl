@@ -1,18 +1,29 @@
 {{/* On which nodes a pool's pods run. Arguments: root, pool. */}}
 {{- define "fovea.scheduling" -}}
-{{- $gpu := gt (int .pool.gpu.count) 0 -}}
-{{- $selector := deepCopy .pool.nodeSelector -}}
-{{- if .pool.gpu.product -}}{{- $_ := set $selector "nvidia.com/gpu.product" .pool.gpu.product -}}{{- end -}}
-{{- $tolerations := .pool.tolerations -}}
-{{- if $gpu -}}
-{{- $tolerations = prepend $tolerations (dict "key" "nvidia.com/gpu" "operator" "Exists" "effect" "NoSchedule") -}}
-{{- end -}}
 {{- with .pool.runtimeClassName }}
 runtimeClassName: {{ . }}
 {{- end }}
 {{- with .pool.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
+{{- with include "fovea.nodes" .pool | trim }}
+{{ . }}
+{{- end }}
+{{- with .pool.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- include "fovea.topologySpread" . }}
+{{- end -}}
+
+{{/* Which nodes are a pool's. Argument: a pool. */}}
+{{- define "fovea.nodes" -}}
+{{- $selector := deepCopy .nodeSelector -}}
+{{- if .gpu.product -}}{{- $_ := set $selector "nvidia.com/gpu.product" .gpu.product -}}{{- end -}}
+{{- $tolerations := .tolerations -}}
+{{- if gt (int .gpu.count) 0 -}}
+{{- $tolerations = prepend $tolerations (dict "key" "nvidia.com/gpu" "operator" "Exists" "effect" "NoSchedule") -}}
+{{- end -}}
 {{- with $selector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -21,11 +32,6 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .pool.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- include "fovea.topologySpread" . }}
 {{- end -}}
 
 {{/* The hash of the pod template is part of the selector: an old ReplicaSet's pods do not count against the new ones'. */}}
