@@ -28,3 +28,7 @@ def test_helm_test_fails_when_it_cannot_be_met(release: Release, releases: list[
     release.deploy(**releases[0].values(), loadTest=load_test(load_image, p50_ms=0.01))
     done = release.cluster.helm("test", release.name, "--timeout=240s", check=False)
     assert done.returncode != 0
+    of_load_test = f"app.kubernetes.io/instance={release.name},app.kubernetes.io/component=load-test"
+    (pod,) = release.cluster.get("pods", "-l", of_load_test)["items"]
+    (ended,) = [status["state"]["terminated"] for status in pod["status"]["containerStatuses"]]
+    assert ended["exitCode"] == 1, "1 is an objective that was missed; 2 would be a run that says nothing"

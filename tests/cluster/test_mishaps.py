@@ -13,7 +13,16 @@ pytestmark = pytest.mark.cluster
 Start = Callable[..., Traffic]
 
 
-@pytest.mark.parametrize("wrong", ["content", "image", "task"])
+# What a node says of a pod that it refuses to start so.
+REFUSED = {"content": "failed container verify", "image": "Failed to pull image", "task": "failed container verify"}
+
+
+def events(release: Release) -> dict[str, str]:
+    """What the namespace's events say, by their names."""
+    return {each["metadata"]["name"]: each["message"] for each in release.cluster.get("events")["items"]}
+
+
+@pytest.mark.parametrize("wrong", list(REFUSED))
 def test_a_release_that_is_not_the_one_named_is_rolled_back_unseen(
     release: Release, releases: list[Placed], traffic: Start, wrong: str
 ) -> None:
@@ -24,11 +33,13 @@ def test_a_release_that_is_not_the_one_named_is_rolled_back_unseen(
         values["modelRepository"]["image"]["digest"] = "sha256:" + "0" * 64
     else:
         values["tasks"] = ["eye_disease", "vessels"]
-    before = pods(release)
+    before, told = pods(release), events(release)
     with traffic(release, "--per-s", "25", "--least-s", "10") as asking:
         done = release.deploy("--rollback-on-failure", check=False, timeout_s=20, **values)
         until("only the old pods are left", lambda: pods(release) == before, 90)
     assert done.returncode != 0
+    new = [message for name, message in events(release).items() if name not in told]
+    assert any(REFUSED[wrong] in message for message in new), f"{wrong}: refused for another reason: {new}"
     assert all(tally["failed"] == 0 for tally in asking.tallies.values()), asking.tallies
 
 
