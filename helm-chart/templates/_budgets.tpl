@@ -9,14 +9,14 @@ part of the start and of the rollout's deadline and not of the probe. Arguments:
 {{- $build := ternary (int .pool.engines.buildSeconds) 0 .pool.engines.enabled -}}
 {{- $failures := divf (float64 $startup.loadSeconds) (float64 $startup.periodSeconds) | ceil | int -}}
 {{- $load := mul $failures (int $startup.periodSeconds) | int -}}
-{{- $fetch := 120 -}}
+{{- $fetch := int $rollout.pullSeconds -}}
 {{- $start := add $fetch $build $load | int -}}
 {{- $drain := include "fovea.drain" .root | fromYaml -}}
 {{- $grace := ternary (int $drain.terminationGracePeriodSeconds) 0 (eq $rollout.strategy "replace") -}}
 {{- $needed := add $start $grace | int -}}
 {{- $deadline := ternary $needed (int $rollout.progressDeadlineSeconds) (kindIs "invalid" $rollout.progressDeadlineSeconds) -}}
 {{- if lt $deadline $needed -}}
-{{- fail (printf "pool %s: rollout.progressDeadlineSeconds %d is too short: pull and fetch %d + engines.buildSeconds %d + probes.startup %d + the old pod's grace (replace) %d = %d s" .pool.name $deadline $fetch $build $load $grace $needed) -}}
+{{- fail (printf "pool %s: rollout.progressDeadlineSeconds %d is too short: rollout.pullSeconds %d + engines.buildSeconds %d + probes.startup %d + the old pod's grace (replace) %d = %d s" .pool.name $deadline $fetch $build $load $grace $needed) -}}
 {{- end -}}
 startupFailures: {{ $failures }}
 startSeconds: {{ $start }}

@@ -1,6 +1,7 @@
 {{/*
 What the load tests measured of a pod like the pool's, from their capacity.json: its entry for the pool's task, profile
-and instance count, as JSON; `{}` where nothing was measured and `required` is not set. Arguments: root, pool, required.
+and instance count, as JSON; `{}` where no file is given and `required` is not set. A file without such an entry is an error
+for whoever rests on it: guesses in place of figures that were given would not be noticed. Arguments: root, pool, required.
 */}}
 {{- define "fovea.capacity" -}}
 {{- $sizing := .pool.sizing -}}
@@ -21,10 +22,21 @@ and instance count, as JSON; `{}` where nothing was measured and `required` is n
 {{- if and .required (not $sizing.capacity) -}}
 {{- fail (printf "pool %s: sizing.requestsPerSecond needs the load tests' figures: --set-file sizing.capacity=capacity.json" .pool.name) -}}
 {{- end -}}
-{{- if and .required (not $found) -}}
+{{- $rests := and $sizing.capacity (include "fovea.scalesByCapacity" .pool) -}}
+{{- if and (or .required $rests) (not $found) -}}
 {{- fail (printf "pool %s: capacity.json has no capacity of %s (task/profile/instances); it has %s; measure it with `python -m loadtests capacity`" .pool.name $wanted (join ", " $known | default "none")) -}}
 {{- end -}}
 {{- toJson $found -}}
+{{- end -}}
+
+{{/* Whether the pool's autoscaler takes a target from the file. Argument: a pool. */}}
+{{- define "fovea.scalesByCapacity" -}}
+{{- $keda := .autoscaling.keda -}}
+{{- if eq .autoscaling.type "keda" -}}
+{{- range list $keda.requestsPerSecond $keda.pendingRequests $keda.queueMilliseconds -}}
+{{- if kindIs "invalid" . -}}true{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "fovea.capacityDocument" -}}

@@ -36,8 +36,8 @@
 {{- if not (or $values.server.grpc.enabled $values.server.http.enabled) -}}
 {{- fail "server.grpc.enabled and server.http.enabled: one of them must be" -}}
 {{- end -}}
-{{- if and (not $values.server.grpc.enabled) (or $values.gateway.grpcRoute.enabled $values.loadTest.enabled $values.tls.enabled (and $values.ingress.enabled (eq $values.ingress.port "grpc"))) -}}
-{{- fail "gateway.grpcRoute, ingress.port grpc, loadTest and tls need server.grpc.enabled" -}}
+{{- if and (not $values.server.grpc.enabled) (or $values.gateway.grpcRoute.enabled $values.loadTest.enabled $values.dashboard.enabled $values.tls.enabled (and $values.ingress.enabled (eq $values.ingress.port "grpc"))) -}}
+{{- fail "gateway.grpcRoute, ingress.port grpc, loadTest, dashboard and tls need server.grpc.enabled" -}}
 {{- end -}}
 {{- if and $values.gateway.httpRoute.enabled (not $values.server.http.enabled) -}}
 {{- fail "gateway.httpRoute.enabled needs server.http.enabled" -}}
@@ -48,7 +48,36 @@
 {{- if and $values.observability.podMonitor.enabled $values.observability.serviceMonitor.enabled -}}
 {{- fail "observability: podMonitor and serviceMonitor would read every pod twice, and sums would double; enable one" -}}
 {{- end -}}
+{{- include "fovea.checkRoutes" $values.gateway -}}
+{{- include "fovea.checkCaches" . -}}
 {{- include "fovea.checkCanary" . -}}
+{{- end -}}
+
+{{/* A gateway takes one of two routes of different kinds that claim the same name. Argument: the values' gateway. */}}
+{{- define "fovea.checkRoutes" -}}
+{{- if and .grpcRoute.enabled .httpRoute.enabled (eq (toJson .grpcRoute.parentRefs) (toJson .httpRoute.parentRefs)) -}}
+{{- $http := default (list "*") .httpRoute.hostnames -}}
+{{- range $name := default (list "*") .grpcRoute.hostnames -}}
+{{- if or (eq $name "*") (has "*" $http) (has $name $http) -}}
+{{- fail (printf "gateway: grpcRoute and httpRoute claim the same hostname %q of one Gateway, which takes one of them only; give each its own hostnames, or a parentRefs.sectionName" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* One claim holds the plans of all pools. */}}
+{{- define "fovea.checkCaches" -}}
+{{- $first := "" -}}
+{{- range $name := keys .Values.pools | sortAlpha -}}
+{{- $engines := (include "fovea.pool" (dict "root" $ "name" $name) | fromYaml).engines -}}
+{{- if and $engines.enabled (eq $engines.cache.type "pvc") (not $engines.cache.claimName) -}}
+{{- $asked := pick $engines.cache "accessMode" "storageClassName" "size" | toJson -}}
+{{- if and $first (ne $first $asked) -}}
+{{- fail (printf "pool %s: its engines.cache differs from another pool's, and the chart makes one claim for all; name a claim of its own in engines.cache.claimName" $name) -}}
+{{- end -}}
+{{- $first = $asked -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Labels that selectors and queries rest on are the chart's. Arguments: at, labels. */}}
@@ -80,6 +109,14 @@
 {{- end -}}
 {{- if and (eq $canary.by "route") (not .Values.gateway.grpcRoute.enabled) (not .Values.gateway.httpRoute.enabled) -}}
 {{- fail "canary.by route needs gateway.grpcRoute.enabled or gateway.httpRoute.enabled; without a gateway use canary.by replicas" -}}
+{{- end -}}
+{{- if and (eq $canary.by "route") (gt (int $canary.weight) 0) .Release.IsUpgrade -}}
+{{- $name := include "fovea.fullname" . -}}
+{{- $there := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-%s" $name $canary.pool) -}}
+{{- $tried := default dict (lookup "apps/v1" "Deployment" .Release.Namespace (print $name "-canary")) -}}
+{{- if and $there (lt (int (dig "status" "availableReplicas" 0 $tried)) 1) -}}
+{{- fail (printf "canary.weight %d: no pod of the canary is ready, and what a gateway sends there fails; upgrade with canary.weight=0, wait until it is ready, then give it its weight" (int $canary.weight)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -55,7 +55,8 @@ of all; behind a route it gets `weight` percent of the requests, whatever it has
 {{- $stable := 0 -}}
 {{- range $name := without (keys .Values.pools | sortAlpha) "canary" -}}
 {{- $pool := include "fovea.pool" (dict "root" $ "name" $name) | fromYaml -}}
-{{- if $pool.traffic -}}{{- $stable = add $stable (int $pool.replicas) -}}{{- end -}}
+{{- $there := include "fovea.replicas" (dict "root" $ "pool" $pool) | default $pool.replicas -}}
+{{- if $pool.traffic -}}{{- $stable = add $stable (int $there) -}}{{- end -}}
 {{- end -}}
 {{- $weight := float64 $canary.weight -}}
 {{- $share := ternary (divf $weight 100.0) (divf $weight (subf 100.0 (min 99.0 $weight))) (eq $canary.by "route") -}}
@@ -82,10 +83,7 @@ fovea.io/pool: {{ .pool.name }}
 {{ include "fovea.poolSelector" . }}
 app.kubernetes.io/part-of: fovea
 fovea.io/traffic: {{ include "fovea.traffic" . }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
-{{- with .pool.podLabels }}
+{{- with merge (deepCopy (default dict .pool.podLabels)) (default dict .root.Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}

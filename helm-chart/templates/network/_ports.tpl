@@ -30,3 +30,16 @@ fovea.io/traffic: {{ .traffic }}
 - {port: {{ int .Values.server.ports.http }}, protocol: TCP}
 {{- end -}}
 {{- end -}}
+
+{{/*
+Names of the Services that callers may use, a JSON list. The canary's is among them before there is one: servers read
+their certificate when they start, and a new name in it would mean to restart them all.
+*/}}
+{{- define "fovea.serviceNames" -}}
+{{- $own := include "fovea.fullname" . -}}
+{{- $names := list $own (printf "%s-headless" $own) (printf "%s-canary" $own) -}}
+{{- range $name := keys .Values.pools | sortAlpha -}}
+{{- if not (include "fovea.pool" (dict "root" $ "name" $name) | fromYaml).traffic -}}{{- $names = append $names (printf "%s-%s" $own $name) -}}{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
