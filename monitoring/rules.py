@@ -31,6 +31,8 @@ def words(job: str, tasks: Sequence[str], thresholds: argparse.Namespace) -> dic
         "RELEASE": f'release="{job}"',
         "DEPLOYMENTS": series,
         "AUTOSCALERS": series,
+        "DRIFT": series,
+        "DRIFT_MINUTES": "65",
         "TASKS": "|".join(tasks),
         "TASK_COUNT": str(len(tasks)),
         "NAME": job,

@@ -15,6 +15,8 @@ by replacing @WORDS@. Arguments: root, file.
   | replace "@RELEASE@" (printf "release=\"%s\",%s" .root.Release.Name $namespace)
   | replace "@DEPLOYMENTS@" $deployments
   | replace "@AUTOSCALERS@" $autoscalers
+  | replace "@DRIFT@" (printf "%s,cronjob=\"%s-drift\"" $namespace $name)
+  | replace "@DRIFT_MINUTES@" (divf (int .root.Values.drift.deadlineSeconds) 60.0 | ceil | int | add 5 | toString)
   | replace "@TASKS@" (join "|" .root.Values.tasks)
   | replace "@NAME@" $name
   | replace "@ERROR_RATIO@" (toString $rule.errorRatio)

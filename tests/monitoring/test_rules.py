@@ -87,6 +87,10 @@ def test_a_server_that_lost_its_only_task_is_noticed(promtool: str, tmp_path: Pa
     assert not fired(promtool, rules, "one_task_silent")
 
 
+def test_a_drift_job_that_never_succeeded_is_noticed(promtool: str, rules: Path) -> None:
+    assert fired(promtool, rules, "never_fires") == {"FoveaDriftJobFailed"}
+
+
 def test_they_parse_as_prometheus_reads_them(promtool: str, rules: Path) -> None:
     result = subprocess.run([promtool, "check", "rules", str(rules)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
