@@ -1,3 +1,15 @@
+{{/* Minutes that `helm test` may take: its Jobs' deadlines and a little more. */}}
+{{- define "fovea.testMinutes" -}}
+{{- $pool := include "fovea.pool" (dict "root" . "name" (first (include "fovea.poolNames" . | fromJson).names)) | fromYaml -}}
+{{- $load := and .Values.loadTest.enabled .Values.loadTest.helmTest | ternary (include "fovea.loadTestSeconds" .) 0 -}}
+{{- divf (add (include "fovea.answerSeconds" $pool | int) (int $load)) 60.0 | ceil | int | add1 -}}
+{{- end -}}
+
+{{/* Seconds of the Job that asks whether the release answers; they count from its start, and the image may have to be pulled. */}}
+{{- define "fovea.answerSeconds" -}}
+{{- add 60 (int .rollout.pullSeconds) -}}
+{{- end -}}
+
 {{/*
 How long a pod may take to become ready, from one set of budgets. YAML: startupFailures, startSeconds,
 progressDeadlineSeconds. Engines are built in an init container, before the startup probe counts, so their budget is

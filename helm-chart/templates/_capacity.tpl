@@ -24,7 +24,7 @@ for whoever rests on it: guesses in place of figures that were given would not b
 {{- end -}}
 {{- $rests := and $sizing.capacity (include "fovea.scalesByCapacity" .pool) -}}
 {{- if and (or .required $rests) (not $found) -}}
-{{- fail (printf "pool %s: capacity.json has no capacity of %s (task/profile/instances); it has %s; measure it with `python -m loadtests capacity`" .pool.name $wanted (join ", " $known | default "none")) -}}
+{{- fail (printf "pool %s: capacity.json has no capacity of %s (task/profile/instances); it has %s; measure it with `python -m loadtests capacity`, say the pool's sizing.instances, or empty its sizing.capacity" .pool.name $wanted (join ", " $known | default "none")) -}}
 {{- end -}}
 {{- toJson $found -}}
 {{- end -}}

@@ -56,10 +56,12 @@
 {{/* A gateway takes one of two routes of different kinds that claim the same name. Argument: the values' gateway. */}}
 {{- define "fovea.checkRoutes" -}}
 {{- if and .grpcRoute.enabled .httpRoute.enabled (eq (toJson .grpcRoute.parentRefs) (toJson .httpRoute.parentRefs)) -}}
-{{- $http := default (list "*") .httpRoute.hostnames -}}
+{{- $others := default (list "*") .httpRoute.hostnames -}}
 {{- range $name := default (list "*") .grpcRoute.hostnames -}}
-{{- if or (eq $name "*") (has "*" $http) (has $name $http) -}}
-{{- fail (printf "gateway: grpcRoute and httpRoute claim the same hostname %q of one Gateway, which takes one of them only; give each its own hostnames, or a parentRefs.sectionName" $name) -}}
+{{- range $other := $others -}}
+{{- if or (eq $name $other) (and (hasPrefix "*" $name) (hasSuffix (trimPrefix "*" $name) $other)) (and (hasPrefix "*" $other) (hasSuffix (trimPrefix "*" $other) $name)) -}}
+{{- fail (printf "gateway: grpcRoute and httpRoute claim the same names of one Gateway, %q and %q, which takes one of them only; give each its own hostnames, or a parentRefs.sectionName" $name $other) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -103,6 +105,9 @@
 {{- if ne $pool.autoscaling.type "none" -}}
 {{- fail (printf "canary.replicas: the pool %q is autoscaled, so its canary's number has to be said" $canary.pool) -}}
 {{- end -}}
+{{- if and (eq $canary.by "replicas") (eq (int $canary.weight) 0) -}}
+{{- fail "canary.weight 0 by numbers of pods: its first pod takes its share at once; use canary.by route, or a weight" -}}
+{{- end -}}
 {{- if and (eq $canary.by "replicas") (gt (int $canary.weight) 90) -}}
 {{- fail "canary.weight over 90 by numbers of pods is more than ten times the pool; promote it, or say canary.replicas" -}}
 {{- end -}}
@@ -112,10 +117,13 @@
 {{- end -}}
 {{- if and (eq $canary.by "route") (gt (int $canary.weight) 0) .Release.IsUpgrade -}}
 {{- $name := include "fovea.fullname" . -}}
-{{- $there := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-%s" $name $canary.pool) -}}
+{{- $stable := default dict (lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-%s" $name $canary.pool)) -}}
 {{- $tried := default dict (lookup "apps/v1" "Deployment" .Release.Namespace (print $name "-canary")) -}}
-{{- if and $there (lt (int (dig "status" "availableReplicas" 0 $tried)) 1) -}}
-{{- fail (printf "canary.weight %d: no pod of the canary is ready, and what a gateway sends there fails; upgrade with canary.weight=0, wait until it is ready, then give it its weight" (int $canary.weight)) -}}
+{{- $behind := eq "canary" (dig "spec" "template" "metadata" "labels" "fovea.io/traffic" "" $tried) -}}
+{{- $ready := ternary (int (dig "status" "availableReplicas" 0 $tried)) 0 $behind -}}
+{{- $wanted := include "fovea.canaryReplicas" . | int -}}
+{{- if and (gt (int (dig "status" "availableReplicas" 0 $stable)) 0) (lt $ready $wanted) -}}
+{{- fail (printf "canary.weight %d: of %d pods that bear it %d are ready, and a gateway sends it at once; upgrade with canary.weight=0,canary.replicas=%d, wait until they are ready, then give it its weight" (int $canary.weight) $wanted $ready $wanted) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

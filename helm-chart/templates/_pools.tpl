@@ -55,8 +55,7 @@ of all; behind a route it gets `weight` percent of the requests, whatever it has
 {{- $stable := 0 -}}
 {{- range $name := without (keys .Values.pools | sortAlpha) "canary" -}}
 {{- $pool := include "fovea.pool" (dict "root" $ "name" $name) | fromYaml -}}
-{{- $there := include "fovea.replicas" (dict "root" $ "pool" $pool) | default $pool.replicas -}}
-{{- if $pool.traffic -}}{{- $stable = add $stable (int $there) -}}{{- end -}}
+{{- if $pool.traffic -}}{{- $stable = add $stable (include "fovea.podsThere" (dict "root" $ "pool" $pool) | int) -}}{{- end -}}
 {{- end -}}
 {{- $weight := float64 $canary.weight -}}
 {{- $share := ternary (divf $weight 100.0) (divf $weight (subf 100.0 (min 99.0 $weight))) (eq $canary.by "route") -}}

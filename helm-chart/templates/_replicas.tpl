@@ -55,6 +55,15 @@ kept
 {{- end -}}
 {{- end -}}
 
+{{/* How many pods a pool has after this upgrade, as far as it can be known: an autoscaler may change its mind. */}}
+{{- define "fovea.podsThere" -}}
+{{- $found := include "fovea.liveReplicas" . | fromJson -}}
+{{- if eq .pool.autoscaling.type "none" -}}{{- include "fovea.replicas" . -}}
+{{- else if $found.live -}}{{- int $found.number -}}
+{{- else -}}{{- int .pool.autoscaling.minReplicas -}}
+{{- end -}}
+{{- end -}}
+
 {{/* A Deployment's replicas, or nothing. */}}
 {{- define "fovea.replicas" -}}
 {{- $found := include "fovea.liveReplicas" . | fromJson -}}

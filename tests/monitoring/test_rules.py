@@ -88,7 +88,7 @@ def test_a_server_that_lost_its_only_task_is_noticed(promtool: str, tmp_path: Pa
 
 
 def test_a_drift_job_that_never_succeeded_is_noticed(promtool: str, rules: Path) -> None:
-    assert fired(promtool, rules, "never_fires") == {"FoveaDriftJobFailed"}
+    assert fired(promtool, rules, "fires_before_any_success") == {"FoveaDriftJobFailed"}
 
 
 def test_they_parse_as_prometheus_reads_them(promtool: str, rules: Path) -> None:

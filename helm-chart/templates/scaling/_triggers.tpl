@@ -57,6 +57,9 @@ sum(nv_inference_pending_request_count{ {{- include "fovea.series" . -}} })
 {{- define "fovea.queueTargets" -}}
 {{- $keda := .pool.autoscaling.keda -}}
 {{- $measured := default dict (include "fovea.capacity" . | fromJson).target -}}
+{{- if and .pool.sizing.capacity (or (and (kindIs "invalid" $keda.pendingRequests) (kindIs "invalid" $measured.pending)) (and (kindIs "invalid" $keda.queueMilliseconds) (kindIs "invalid" $measured.queue_ms))) -}}
+{{- fail (printf "pool %s: capacity.json says nothing of queues (Triton's statistics were refused while it was measured); measure with restrictedApis.apis without `statistics`, or give autoscaling.keda.pendingRequests and queueMilliseconds" .pool.name) -}}
+{{- end -}}
 {{- $milliseconds := 0.0 -}}
 {{- range default dict $measured.queue_ms }}{{- $milliseconds = addf $milliseconds . -}}{{- end -}}
 {{- $pending := ternary (max 1 (float64 (default 8 $measured.pending) | ceil)) $keda.pendingRequests (kindIs "invalid" $keda.pendingRequests) -}}
