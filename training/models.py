@@ -35,7 +35,7 @@ class PromoteOptions:
         task: name of the task.
         version: of the registered model; the challenger if null.
         uri: of the registry.
-        force: promote even if the main figure is worse or was measured on other subjects.
+        force: promote even if the main figure is worse or was measured on other pictures.
     """
 
     task: str = ""

@@ -99,7 +99,7 @@ class Release:
 
         def gone() -> bool:
             every = self.cluster.get("pods", "-l", self.selector)["items"]
-            return len(every) == len(self.cluster.pods(self.selector))
+            return not any("deletionTimestamp" in pod["metadata"] for pod in every)
 
         until(f"pods of before of {self.name} are gone", gone, timeout_s)
 

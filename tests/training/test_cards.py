@@ -14,7 +14,7 @@ from tasks import get_task
 from training.cards import CardError, CardOptions, run_card, write_card
 from training.config import NetworkConfig
 from training.networks import build_network
-from training.weights import ModelCard, save_card, save_weights
+from training.weights import ModelCard, load_card, save_card, save_weights
 
 SOURCES = {"vessels": "chase_db1", "eye_disease": "class_folders", "dubai_aerial": "dubai_aerial"}
 METRICS = {
@@ -107,6 +107,7 @@ def test_card_has_figures_with_intervals_and_their_command(model: Path) -> None:
     assert "train: 2 subjects (a, b)" in text
     assert "held_out: 40 subjects\n" in text
     assert ("Not for clinical use" in text) == ("fundus" in text)
+    assert "judged on 2 " in text, "an interval over two subjects is said to be no more than a range"
 
 
 @pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
@@ -119,6 +120,22 @@ def test_card_of_eye_disease_tells_of_the_source(model: Path) -> None:
     assert "0.7012" in text
     assert "python -m training crossvalidate x" in text
     assert "| f1_glaucoma | not defined |" in text
+
+
+@pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
+def test_card_tells_of_a_photograph_on_both_sides_and_names_the_worst(model: Path) -> None:
+    more = {"normalised": str(evaluation(model, "removed")), "crossvalidation": str(crossvalidation(model))}
+    rows = [{"name": f"eye {index}", "probability_of_truth": index / 10} for index in range(10)]
+    path = evaluation(model, per_image=rows, data={"subjects": 40})
+    assert "one photograph under two names" not in write_card(options(model, path, **more), "command").read_text()
+    card = load_card(model)
+    sides = {"validation": [], "train": ["cataract/cataract_093.png"], "held_out": ["cataract/cataract_091.png"]}
+    save_card(replace(card, subjects=sides), model)
+    text = write_card(options(model, path, **more), "command").read_text()
+    assert "one photograph under two names" in text
+    assert "| eye 0 | 0.0000 |\n| eye 1 | 0.1000 |" in text
+    assert "eye 8" not in text
+    assert "over so few" not in text
 
 
 @pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
@@ -137,10 +154,10 @@ def test_card_of_eye_disease_without_that_is_refused(model: Path, given: str, se
     ("changes", "sentence"),
     [
         ({"data_digest": "0" * 64}, "other data"),
-        ({"config": {"task": "vessels"}}, r"another recipe \(task\)"),
-        ({"config": {"network": {"name": "unet"}}}, r"another recipe \(network\)"),
-        ({"config": {"data": {"sampler": "balanced"}}}, r"another recipe \(data\)"),
-        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss\)"),
+        ({"config": {"task": "vessels"}}, r"another recipe \(task=vessels, not eye_disease\)"),
+        ({"config": {"network": {"name": "unet"}}}, r"another recipe \(.*network.name=unet, not resunet"),
+        ({"config": {"data": {"sampler": "balanced"}}}, r"another recipe \(data.sampler=balanced, not sqrt\)"),
+        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss.name=cross_entropy, not None\)"),
     ],
 )
 def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any], sentence: str) -> None:

@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,16 @@ def test_promotion_refuses_other_pictures_of_subjects_by_the_same_names(
     assert load_card(tmp_path / "other").subjects == load_card(model).subjects
     with pytest.raises(ConfigError, match="judged on different pictures"):
         promote("vessels", uri, "dice")
+
+
+def test_cards_of_before_the_pictures_were_kept_are_compared_by_data_and_subjects(model: Path) -> None:
+    from training.tracking.registry import _same_judges
+
+    card = load_card(model)
+    old = replace(card, judged_on=[])
+    assert _same_judges(card, old)
+    assert not _same_judges(card, replace(old, data_digest="0" * 64))
+    assert not _same_judges(old, replace(old, subjects={"held_out": ["stranger"]}))
 
 
 def test_failed_run_is_recorded_as_failed(tiny_vessels: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from training.evaluation import evaluate, pooled_metrics
 from training.experiments.folds import FoldResult, judge_baseline, spread_table, summary
 from training.fitting import check_devices
 from training.revision import code_revision
-from training.sources import data_digest
+from training.sources import data_digest, read_samples
 from training.split import split_by_fold
 from training.stored_rows import assignment_digest
 from training.tracking import Run, start_run
@@ -234,11 +234,13 @@ def _document(
     console: Console,
 ) -> dict[str, Any]:
     task = get_task(config.task)
-    samples, _ = read_split(config)
-    document: dict[str, Any] = {"task": task.name, "command": command, "data_digest": data_digest(samples)}
+    # Of all samples, as a model's card has it: an official test part is left out of the folds and is data all the same.
+    everything = read_samples(Path(config.data.root), task, config.data.source)
+    document: dict[str, Any] = {"task": task.name, "command": command, "data_digest": data_digest(everything)}
     document |= {"code_revision": code_revision(), "config": asdict(config)}
     document |= summary(results, task, config.evaluation.resamples, config.seed)
     if options.baseline:
+        samples, _ = read_split(config)
         with console.status("judging the colour baseline"):
             splits = [split_by_fold(samples, result.fold, 0.0) for result in results]
             document["baseline"] = judge_baseline(splits, task, config.evaluation.resamples, config.seed)

@@ -72,7 +72,7 @@ def promote(task: str, uri: str, metric: str, *, version: str | None = None, for
 
 def _refuse_worse(challenger: ModelCard, champion: ModelCard, metric: str, new: str, old: str) -> None:
     ours, theirs = challenger.metrics[metric], champion.metrics[metric]
-    if _judges(challenger) != _judges(champion):
+    if not _same_judges(challenger, champion):
         raise ConfigError(
             f"version {new} and the champion, version {old}, were judged on different pictures; judge both on the "
             "same with python -m training evaluate, and promote with force=true"
@@ -84,9 +84,12 @@ def _refuse_worse(challenger: ModelCard, champion: ModelCard, metric: str, new: 
         )
 
 
-def _judges(card: ModelCard) -> list[str]:
-    """Return the held-out pictures; their subjects alone may have the same names in another set."""
-    return card.judged_on or card.subjects.get("held_out", [])
+def _same_judges(one: ModelCard, other: ModelCard) -> bool:
+    """Return whether both were judged on the same pictures: of other sets the subjects may have the same names."""
+    if one.judged_on and other.judged_on:
+        return one.judged_on == other.judged_on
+    # A card of before the pictures were kept: equal subjects of equal data are equal pictures.
+    return (one.data_digest, one.subjects.get("held_out")) == (other.data_digest, other.subjects.get("held_out"))
 
 
 def _aliased(task: str, alias: str, uri: str) -> str | None:
