@@ -31,6 +31,8 @@ from training.weights import load_serving_module
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+_TIMES = [2.0**power for power in range(-5, 6)]
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -127,6 +129,11 @@ def draw(rows: Sequence[Measured], path: Path, score: str) -> None:
         axes.plot(row.times_as_fast / 4, row.score_tta, "o", color=colour, markerfacecolor="none")
         axes.plot([row.times_as_fast / 4, row.times_as_fast], [row.score_tta, row.score], ":", color=colour)
     axes.set(xscale="log", xlabel=f"times as fast as {rows[0].name}", ylabel=score)
+    # Powers of two: a logarithmic axis' own labels overlap where it spans one decade.
+    axes.set_xticks(_TIMES, [f"{times:g}" for times in _TIMES])
+    axes.minorticks_off()
+    fastest, slowest = max(row.times_as_fast for row in rows), min(row.times_as_fast for row in rows) / 4
+    axes.set_xlim(slowest / 1.3, fastest * 1.3)
     axes.set_title("filled: one pass; hollow: four mirrored passes", fontsize=9)
     axes.legend(fontsize=8, title="network (parameters)", title_fontsize=8)
     axes.grid(alpha=0.3)
