@@ -328,12 +328,10 @@ def _read_folds(path: Path, card: ModelCard) -> dict[str, Any]:
 def _learnt_by(config: dict[str, Any]) -> dict[str, Any]:
     """Return the recipe by its keys, without the division of the data, in which a model and its folds differ."""
     found = recipe({"data": {}, "trainer": {}} | config)
-    keys = {
-        f"{group}.{name}": each
-        for group, value in found.items()
-        for name, each in (value.items() if isinstance(value, dict) else [("", value)])
-    }
-    return {name.removesuffix("."): value for name, value in keys.items() if name not in _DIVISION}
+    keys: dict[str, Any] = {}
+    for group, value in found.items():
+        keys |= {f"{group}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {group: value}
+    return {name: value for name, value in keys.items() if name not in _DIVISION}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 {{/* Minutes that `helm test` may take: its Jobs' deadlines and a little more. */}}
 {{- define "fovea.testMinutes" -}}
-{{- $pool := include "fovea.pool" (dict "root" . "name" (first (include "fovea.poolNames" . | fromJson).names)) | fromYaml -}}
+{{- $pool := include "fovea.firstPool" . | fromYaml -}}
 {{- $load := and .Values.loadTest.enabled .Values.loadTest.helmTest | ternary (include "fovea.loadTestSeconds" .) 0 -}}
 {{- divf (add (include "fovea.answerSeconds" $pool | int) (int $load)) 60.0 | ceil | int | add1 -}}
 {{- end -}}

@@ -49,7 +49,6 @@
 {{- fail "observability: podMonitor and serviceMonitor would read every pod twice, and sums would double; enable one" -}}
 {{- end -}}
 {{- include "fovea.checkRoutes" $values.gateway -}}
-{{- include "fovea.checkCaches" . -}}
 {{- include "fovea.checkCanary" . -}}
 {{- end -}}
 
@@ -67,19 +66,20 @@
 {{- end -}}
 {{- end -}}
 
-{{/* One claim holds the plans of all pools. */}}
-{{- define "fovea.checkCaches" -}}
-{{- $first := "" -}}
-{{- range $name := keys .Values.pools | sortAlpha -}}
+{{/* The claim that the chart makes for the plans of all pools that name none, as JSON; `{}` where no pool needs one. */}}
+{{- define "fovea.madeCache" -}}
+{{- $made := dict -}}
+{{- range $name := (include "fovea.poolNames" . | fromJson).names -}}
 {{- $engines := (include "fovea.pool" (dict "root" $ "name" $name) | fromYaml).engines -}}
 {{- if and $engines.enabled (eq $engines.cache.type "pvc") (not $engines.cache.claimName) -}}
-{{- $asked := pick $engines.cache "accessMode" "storageClassName" "size" | toJson -}}
-{{- if and $first (ne $first $asked) -}}
+{{- $asked := pick $engines.cache "accessMode" "storageClassName" "size" -}}
+{{- if and $made (ne (toJson $made) (toJson $asked)) -}}
 {{- fail (printf "pool %s: its engines.cache differs from another pool's, and the chart makes one claim for all; name a claim of its own in engines.cache.claimName" $name) -}}
 {{- end -}}
-{{- $first = $asked -}}
+{{- $made = $asked -}}
 {{- end -}}
 {{- end -}}
+{{- toJson $made -}}
 {{- end -}}
 
 {{/* Labels that selectors and queries rest on are the chart's. Arguments: at, labels. */}}

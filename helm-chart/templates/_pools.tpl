@@ -43,6 +43,11 @@ Arguments: root, name.
 {{- dict "names" $names | toJson -}}
 {{- end -}}
 
+{{/* The pool that stands for the release where one has to: `helm test` runs its image. YAML. */}}
+{{- define "fovea.firstPool" -}}
+{{- include "fovea.pool" (dict "root" . "name" (first (include "fovea.poolNames" . | fromJson).names)) -}}
+{{- end -}}
+
 {{/*
 Pods of the canary: given, or its share of the pods that callers reach. Behind the same Services it gets what its number is
 of all; behind a route it gets `weight` percent of the requests, whatever it has. At least one.

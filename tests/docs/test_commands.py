@@ -101,9 +101,12 @@ def test_nothing_is_listed_that_no_page_shows() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_words_are_understood(command: str) -> None:
     """By the parser of the front door, for a target by that of what its recipe calls."""
-    for words in expanded(command):
-        if words[:2] == [".venv/bin/python", "-m"] or words[0] in ("python", "fovea", ".venv/bin/fovea"):
-            require_understood(words)
+    ours = [
+        words
+        for words in expanded(command)
+        if words[:2] == [".venv/bin/python", "-m"] or words[0] in ("python", "fovea", ".venv/bin/fovea")
+    ]
+    assert all(require_understood(words) for words in ours)
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,4 @@ def with_data(walker: Walker) -> Walker:
 @pytest.mark.parametrize("command", README)
 def test_readme_runs(with_data: Walker, command: str) -> None:
     with_data.walk({command: README[command]})
+    assert command in with_data.printed

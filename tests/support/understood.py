@@ -14,8 +14,8 @@ class _Parsed(BaseException):  # no door may take it for an error of its own
     """The words were understood."""
 
 
-def require_understood(words: Sequence[str]) -> None:
-    """Let the parser of `python -m <door> …` or `fovea …` read the words.
+def require_understood(words: Sequence[str]) -> str:
+    """Let the parser of `python -m <door> …` or `fovea …` read the words, and return the door's name.
 
     Raises:
         ConfigError, ExportError: keys that it does not know.
@@ -29,6 +29,7 @@ def require_understood(words: Sequence[str]) -> None:
         _read_keys(name, rest)
     else:
         _read_flags(name, rest)
+    return name
 
 
 def _door(words: list[str]) -> tuple[str, list[str]]:
