@@ -42,7 +42,7 @@ class NetworkConfig:
         depths: convolutions (`unet`'s encoder) or residual blocks (`resunet`) at each of them; two or one if empty.
         decoder_depth: convolutions at each resolution of `unet`'s decoder.
         stride: of the stem of `unet` and `resunet`; 2 or 4.
-        dropout: before a classifier's last layer.
+        dropout: before a classifier's last layer; of `unet`'s features, in squares. 0 for the others.
         architecture, encoder: of segmentation_models_pytorch, for `name: smp`.
     """
 

@@ -8,6 +8,7 @@ from tasks import TASKS, Kind, TaskSpec, get_task
 from training.config import NetworkConfig
 from training.errors import ConfigError
 from training.networks import NETWORKS, build_network
+from training.networks.blocks import DropBlock
 from training.networks.summary import summarise
 from training.serving_module import ServingModule
 
@@ -23,11 +24,11 @@ PAIRS = [
 IDS = [f"{name}-{task.name}" for name, task in PAIRS]
 
 
-def built(name: str, task: TaskSpec, seed: int = 0) -> torch.nn.Module:
+def built(name: str, task: TaskSpec, seed: int = 0, dropout: float = 0.0) -> torch.nn.Module:
     if name == "smp":
         pytest.importorskip("segmentation_models_pytorch")
     torch.manual_seed(seed)
-    return build_network(NetworkConfig(name=name, widths=WIDTHS), task)
+    return build_network(NetworkConfig(name=name, widths=WIDTHS, dropout=dropout), task)
 
 
 def pictures(multiple: int) -> torch.Tensor:
@@ -76,6 +77,21 @@ def test_a_picture_does_not_see_its_neighbours_in_the_batch(name: str, task: Tas
         assert torch.allclose(network(image)[1:], network(image[1:]), atol=1e-5)
 
 
+def test_a_unet_drops_squares_while_it_learns_and_nothing_afterwards() -> None:
+    drop = DropBlock(0.2, side=3)
+    ones = torch.ones(4, 8, 64, 64)
+    torch.manual_seed(0)
+    dropped = drop.train()(ones) == 0
+    assert 0.1 < dropped.float().mean() < 0.3
+    assert drop(ones).mean() == pytest.approx(1.0, abs=1e-3)
+    alone = dropped & ~torch.roll(dropped, 1, -1) & ~torch.roll(dropped, -1, -1)
+    assert not alone[..., 2:-2].any()
+    assert torch.equal(drop.eval()(ones), ones)
+    network, image = built("unet", get_task("vessels"), dropout=0.3), pictures(16)
+    assert not torch.equal(network.train()(image), network(image))
+    assert torch.equal(network.eval()(image), network(image))
+
+
 def test_wnet_is_the_published_one() -> None:
     network = build_network(NetworkConfig(name="wnet", widths=[8, 16, 32]), get_task("vessels"))
     assert sum(weight.numel() for weight in network.parameters()) == 68_482
@@ -117,6 +133,9 @@ def test_served_answers_are_bytes_or_shares(task: TaskSpec) -> None:
         (NetworkConfig(name="smp"), "eye_disease", "network=resunet"),
         (NetworkConfig(name="smp", architecture="Unett"), "vessels", "network.architecture=Unett"),
         (NetworkConfig(name="smp", encoder="resnet1"), "vessels", "encoder=resnet1"),
+        (NetworkConfig(name="wnet", dropout=0.1), "vessels", "network=wnet drops nothing"),
+        (NetworkConfig(name="resunet", dropout=0.1), "vessels", "network=resunet drops nothing"),
+        (NetworkConfig(name="smp", dropout=0.1), "vessels", "network=smp drops nothing"),
     ],
 )
 def test_impossible_networks_are_one_sentence(config: NetworkConfig, task: str, sentence: str) -> None:

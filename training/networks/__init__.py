@@ -15,11 +15,13 @@ from training.networks.wnet import WNet
 
 def _unet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     _require_segmentation(config, task)
-    return UNet(task.outputs, config.widths, _depths(config, 2), config.decoder_depth, config.stride)
+    depths = _depths(config, 2)
+    return UNet(task.outputs, config.widths, depths, config.decoder_depth, config.stride, config.dropout)
 
 
 def _wnet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     _require_segmentation(config, task)
+    _require_no_dropout(config)
     return WNet(task.outputs, config.widths)
 
 
@@ -27,7 +29,14 @@ def _resunet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     depths = _depths(config, 1)
     if task.kind is Kind.CLASSIFICATION:
         return ResNetClassifier(task.outputs, config.widths, depths, config.stride, config.dropout)
+    _require_no_dropout(config)
     return ResUNet(task.outputs, config.widths, depths, config.stride)
+
+
+def _smp(config: NetworkConfig, task: TaskSpec) -> nn.Module:
+    _require_segmentation(config, task)
+    _require_no_dropout(config)
+    return build_smp(config, task)
 
 
 def _depths(config: NetworkConfig, default: int) -> list[int]:
@@ -45,12 +54,17 @@ def _require_segmentation(config: NetworkConfig, task: TaskSpec) -> None:
         raise ConfigError(f"network={config.name} segments; for a classification choose network=resunet")
 
 
+def _require_no_dropout(config: NetworkConfig) -> None:
+    if config.dropout:
+        raise ConfigError(f"network={config.name} drops nothing when it segments; leave network.dropout at 0")
+
+
 # An architecture is one line: name → constructor.
 NETWORKS: dict[str, Callable[[NetworkConfig, TaskSpec], nn.Module]] = {
     "unet": _unet,
     "wnet": _wnet,
     "resunet": _resunet,
-    "smp": build_smp,
+    "smp": _smp,
 }
 
 

@@ -18,6 +18,30 @@ def convolutions(inner: int, outer: int, count: int) -> nn.Sequential:
     return nn.Sequential(*(convolution(outer if index else inner, outer) for index in range(count)))
 
 
+class DropBlock(nn.Module):
+    """While training, sets squares of features to zero; otherwise the identity, of which exports keep nothing.
+
+    Ghiasi et al., "DropBlock: a regularization method for convolutional networks", NeurIPS 2018, algorithm 1.
+    Neighbours in a plane say nearly the same, so that single dropped values would be no loss.
+
+    Args:
+        share: of the features that is dropped, about; 0–1.
+        side: of the squares, in features; odd.
+    """
+
+    def __init__(self, share: float, side: int = 5) -> None:
+        super().__init__()
+        self.share, self.side = share, side
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (batch, channels, height, width), scaled so that as much is expected as without."""
+        if not self.training or self.share == 0:
+            return features
+        centres = (torch.rand_like(features) < self.share / self.side**2).to(features.dtype)
+        kept = 1 - nn.functional.max_pool2d(centres, self.side, 1, self.side // 2)
+        return features * kept / kept.float().mean().clamp_min(1e-3).to(features.dtype)
+
+
 class Residual(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut: He et al., "Deep residual learning", CVPR 2016.
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from tasks import Kind, TaskSpec
+from tasks import TaskSpec
 from training.config import NetworkConfig
 from training.errors import ConfigError
 
@@ -27,10 +27,8 @@ def build_smp(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     """Return a freshly initialised network; no pretrained weights are asked for.
 
     Raises:
-        ConfigError: the extra is not installed, there is no such architecture, or the task is no segmentation.
+        ConfigError: the extra is not installed, or there is no such architecture.
     """
-    if task.kind is Kind.CLASSIFICATION:
-        raise ConfigError("network=smp segments; for a classification choose network=resunet")
     try:
         import segmentation_models_pytorch as smp  # noqa: PLC0415 - an optional extra
     except ImportError as error:

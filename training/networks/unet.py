@@ -7,7 +7,7 @@ replaces the first levels, and a pixel shuffle (Shi et al., CVPR 2016) brings th
 import torch
 from torch import nn
 
-from training.networks.blocks import Grow, convolution, convolutions
+from training.networks.blocks import DropBlock, Grow, convolution, convolutions
 
 # Channels between the two halves of a stem that strides by four.
 _STEM_WIDTH = 16
@@ -25,9 +25,12 @@ class UNet(nn.Module):
         depths: convolutions of the encoder at each resolution.
         decoder_depth: convolutions of the decoder at each resolution.
         stride: of the stem; 2 or 4.
+        dropout: share of each block's features that is dropped while training, in squares.
     """
 
-    def __init__(self, outputs: int, widths: list[int], depths: list[int], decoder_depth: int, stride: int) -> None:
+    def __init__(
+        self, outputs: int, widths: list[int], depths: list[int], decoder_depth: int, stride: int, dropout: float
+    ) -> None:
         super().__init__()
         self.multiple = stride * 2 ** (len(widths) - 1)
         self.stem = _stem(widths[0], stride)
@@ -42,16 +45,17 @@ class UNet(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(widths[0], outputs * stride**2, 1), nn.PixelShuffle(stride))
         self.pool = nn.MaxPool2d(2)
         self.grow = Grow()
+        self.drop = DropBlock(dropout)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
         levels = []
         features = self.stem(image)
         for depth, block in enumerate(self.encoder):
-            features = block(self.pool(features) if depth else features)
+            features = self.drop(block(self.pool(features) if depth else features))
             levels.append(features)
         for narrow, block, skip in zip(self.narrow, self.decoder, reversed(levels[:-1]), strict=True):
-            features = block(self.grow(narrow(features), skip))
+            features = self.drop(block(self.grow(narrow(features), skip)))
         logits: torch.Tensor = self.head(features)
         return logits
 
