@@ -37,7 +37,9 @@ class DropBlock(nn.Module):
         """Return (batch, channels, height, width), scaled so that as much is expected as without."""
         if not self.training or self.share == 0:
             return features
-        centres = (torch.rand_like(features) < self.share / self.side**2).to(features.dtype)
+        # Drawn in full precision: bfloat16 knows few numbers close to 0.
+        drawn = torch.rand_like(features, dtype=torch.float32)
+        centres = (drawn < self.share / self.side**2).to(features.dtype)
         kept = 1 - nn.functional.max_pool2d(centres, self.side, 1, self.side // 2)
         return features * kept / kept.float().mean().clamp_min(1e-3).to(features.dtype)
 
