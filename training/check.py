@@ -7,6 +7,7 @@ from training.config import TrainingConfig
 from training.errors import ConfigError
 from training.losses import LOSSES
 from training.networks import build_network
+from training.networks.symmetry import share
 
 _CHOICES = {
     "data.official_test": ("held_out", "left_out"),
@@ -88,7 +89,8 @@ def check_config(config: TrainingConfig) -> None:
 def _check_task(config: TrainingConfig, task: TaskSpec) -> None:
     fitting = [name for name, (_, kinds) in LOSSES.items() if task.kind in kinds]
     _require(config.loss.name in fitting, "loss.name", config.loss.name, f"for {task.name} one of {', '.join(fitting)}")
-    multiple = int(str(build_network(config.network, task).multiple))
+    network = share(build_network(config.network, task), config.network.symmetry)
+    multiple = int(str(network.multiple))
     for key, crop_px in (
         ("crop_px", config.trainer.crop_px),
         *(("early_px", each) for each in config.trainer.early_px),

@@ -43,6 +43,7 @@ class NetworkConfig:
         decoder_depth: convolutions at each resolution of `unet`'s decoder.
         stride: of the stem of `unet` and `resunet`; 2 or 4.
         dropout: before a classifier's last layer; of `unet`'s features, in squares. 0 for the others.
+        symmetry: over how many mirrored and turned copies `unet` shares its kernels; 1, 4 or 8.
         architecture, encoder: of segmentation_models_pytorch, for `name: smp`.
     """
 
@@ -52,6 +53,7 @@ class NetworkConfig:
     decoder_depth: int = 1
     stride: int = 2
     dropout: float = 0.0
+    symmetry: int = 1
     architecture: str = "Unet"
     encoder: str = "resnet18"
 

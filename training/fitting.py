@@ -27,6 +27,7 @@ from training.loading import LoadingModule
 from training.module import VALIDATION_SCORES, TrainingModule
 from training.networks import build_network
 from training.networks.summary import summarise
+from training.networks.symmetry import share, written_out
 from training.progress import EpochProgress
 from training.split import Split
 from training.stopping import StopBetweenSteps
@@ -69,13 +70,14 @@ def fit(
     loading = LoadingModule(train, validation, task, config)
     network = build_network(config.network, task)
     console.print(f"network: {config.network.name}, {summarise(network, task)}")
+    network = share(network, config.network.symmetry)
     module = TrainingModule(network, task, config, _class_weights(config, loading, task), _steps(config))
     module.origin = origin(config, split.train)
     progress, stop = EpochProgress(console), StopBetweenSteps(folder / INTERRUPTED, console)
     own = _callbacks(config, task, folder, validates=bool(split.validation))
     trainer = _trainer(config.trainer, run, [progress, *own[:-1], *callbacks, stop, own[-1]])
     _run(trainer, module, loading, config, folder, run, stop)
-    return Fitted(module.network.cpu().eval(), progress.history, trainer.is_global_zero)
+    return Fitted(written_out(module.network.cpu().eval()), progress.history, trainer.is_global_zero)
 
 
 def _require_labels(pictures: FittedPictures) -> None:

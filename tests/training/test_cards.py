@@ -157,13 +157,23 @@ def test_card_of_eye_disease_without_that_is_refused(model: Path, given: str, se
         ({"config": {"task": "vessels"}}, r"another recipe \(task=vessels, not eye_disease\)"),
         ({"config": {"network": {"name": "unet"}}}, r"another recipe \(.*network.name=unet, not resunet"),
         ({"config": {"data": {"sampler": "balanced"}}}, r"another recipe \(data.sampler=balanced, not sqrt\)"),
-        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss.name=cross_entropy, not None\)"),
+        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss.name=cross_entropy, not bce_dice\)"),
     ],
 )
 def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any], sentence: str) -> None:
     removed, folds = evaluation(model, "removed"), crossvalidation(model, **changes)
     with pytest.raises(CardError, match=sentence):
         write_card(options(model, evaluation(model), normalised=str(removed), crossvalidation=str(folds)), "command")
+
+
+@pytest.mark.parametrize("model", ["eye_disease"], indirect=True)
+def test_an_option_that_the_model_is_older_than_is_no_other_recipe(model: Path) -> None:
+    card = load_card(model)
+    del card.config["network"]["symmetry"]
+    removed, folds = evaluation(model, "removed"), crossvalidation(model)
+    save_card(card, model)
+    more = {"normalised": str(removed), "crossvalidation": str(folds)}
+    assert write_card(options(model, evaluation(model), **more), "command").is_file()
 
 
 @pytest.mark.parametrize("model", ["eye_disease"], indirect=True)

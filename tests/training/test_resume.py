@@ -26,6 +26,8 @@ VARIANTS = {
         "trainer.precision=bf16-mixed",
         "trainer.workers=1",
         "trainer.patience=5",
+        "network.symmetry=4",
+        "network.dropout=0.1",
     ),
 }
 

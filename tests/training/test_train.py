@@ -56,6 +56,7 @@ def test_a_process_that_prepares_crops_changes_nothing(tiny_vessels: Path, tmp_p
         ("network=wnet", "network.widths=[4,8]", "loss=focal_tversky"),
         ("network=resunet", "network.widths=[4,8]", "loss=bce_cldice", "optimiser=sgd", "trainer.ema_decay=0.9"),
         ("data.validation_share=0",),
+        ("network.symmetry=4", "network.dropout=0.1", "trainer.precision=bf16-mixed", "trainer.ema_decay=0.9"),
     ],
     ids=lambda words: words[0],
 )

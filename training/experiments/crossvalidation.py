@@ -178,12 +178,15 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a run's configuration decides its weights, as JSON gives it back: no places and no speed.
 
     Args:
-        config: the fields of `TrainingConfig`; those that are left out of the result may be missing.
+        config: the fields of `TrainingConfig`. One that is missing has its default: the run is older than the option.
     """
-    fields = {name: value for name, value in config.items() if name not in _NOT_LEARNT_FROM}
+    fields: dict[str, Any] = {}
+    for name, default in asdict(TrainingConfig()).items():
+        given = config.get(name, default)
+        fields[name] = default | given if isinstance(default, dict) else given
     for group, name in _PLACES_AND_SPEED:
-        fields[group] = {key: value for key, value in fields[group].items() if key != name}
-    return dict(json.loads(json.dumps(fields)))
+        del fields[group][name]
+    return dict(json.loads(json.dumps({name: fields[name] for name in fields if name not in _NOT_LEARNT_FROM})))
 
 
 def _require_same(folder: Path, identity: dict[str, Any]) -> None:
