@@ -327,7 +327,7 @@ def _read_folds(path: Path, card: ModelCard) -> dict[str, Any]:
 
 def _learnt_by(config: dict[str, Any]) -> dict[str, Any]:
     """Return the recipe by its keys, without the division of the data, in which a model and its folds differ."""
-    found = recipe(config)
+    found = recipe({"data": {}, "trainer": {}} | config)
     keys: dict[str, Any] = {}
     for group, value in found.items():
         keys |= {f"{group}.{name}": each for name, each in value.items()} if isinstance(value, dict) else {group: value}

@@ -97,6 +97,9 @@ def _check_task(config: TrainingConfig, task: TaskSpec) -> None:
     ):
         fits = 0 < crop_px <= task.size_px and crop_px % multiple == 0
         _require(fits, f"trainer.{key}", crop_px, f"a multiple of {multiple} up to {task.size_px}")
+    drops = config.network.name == "unet" or task.kind is Kind.CLASSIFICATION
+    name, share_dropped = config.network.name, config.network.dropout
+    _require(drops or share_dropped == 0, "network.dropout", share_dropped, f"0: {name} drops nothing when it segments")
     binary, whole = task.kind is Kind.BINARY_SEGMENTATION, task.kind is Kind.CLASSIFICATION
     weights, sampler = config.loss.class_weights, config.data.sampler
     _require(weights == "none" or not binary, "loss.class_weights", weights, f"none for {task.name}: it has one output")

@@ -60,9 +60,11 @@ class TrainingModule(lightning.LightningModule):
         self.score = _score(task)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Make dropout a function of the step, so that a resumed run repeats it exactly."""
+        """Make dropout a function of step and process, so that a resumed run repeats it exactly."""
         del batch
-        torch.manual_seed(int(np.random.default_rng((self.config.seed, self.current_epoch, batch_idx)).integers(2**31)))
+        # Process 0 draws as if it were alone.
+        place = (self.config.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.default_rng(place if self.global_rank else place[:3]).integers(2**31)))
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Return the batch's loss.

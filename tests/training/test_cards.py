@@ -157,7 +157,7 @@ def test_card_of_eye_disease_without_that_is_refused(model: Path, given: str, se
         ({"config": {"task": "vessels"}}, r"another recipe \(task=vessels, not eye_disease\)"),
         ({"config": {"network": {"name": "unet"}}}, r"another recipe \(.*network.name=unet, not resunet"),
         ({"config": {"data": {"sampler": "balanced"}}}, r"another recipe \(data.sampler=balanced, not sqrt\)"),
-        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(loss.name=cross_entropy, not bce_dice\)"),
+        ({"config": {"loss": {"name": "cross_entropy"}}}, r"another recipe \(.*loss.name=cross_entropy, not None"),
     ],
 )
 def test_folds_of_something_else_are_refused(model: Path, changes: dict[str, Any], sentence: str) -> None:

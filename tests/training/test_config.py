@@ -19,6 +19,7 @@ GROUPS = [(path.parent.name, path.stem) for path in sorted(CONF.glob("*/*.yaml")
 # What can only be trained on one kind of task is tried there.
 TASK_OF = {
     ("loss", "cross_entropy"): "eye_disease",
+    ("network", "classifier"): "eye_disease",
     ("loss", "cross_entropy_dice"): "dubai_aerial",
 }
 
@@ -97,6 +98,7 @@ def valid() -> TrainingConfig:
         ("trainer.strategy=fsdp", "trainer.strategy"),
         ("tracking.name=tensorboard", "tracking.name"),
         ("network.name=vit", "vit"),
+        ("network.symmetry=3", "network.symmetry"),
         ("network.widths=[]", "network.widths"),
     ],
 )
@@ -106,6 +108,13 @@ def test_impossible_value_is_refused(valid: TrainingConfig, override: str, key: 
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")) as caught:
         check_config(config)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("network", ["wnet", "classifier", "resunet"])
+def test_a_network_that_drops_nothing_refuses_to_be_told_how_much(network: str) -> None:
+    config = load_config(["task=vessels", "data.root=x", f"network={network}", "network.dropout=0.1"])
+    with pytest.raises(ConfigError, match=r"network\.dropout is 0\.1; it must be 0"):
+        check_config(config)
 
 
 def test_unknown_task_is_named() -> None:

@@ -83,9 +83,10 @@ def test_squares_are_dropped_as_often_as_said(dtype: torch.dtype) -> None:
     ones = torch.ones(16, 32, 64, 64, dtype=dtype)
     kept = DropBlock(0.1).train()(ones)
     dropped = kept == 0
-    # Squares overlap and reach over the rim, so that it is a little less than the share.
-    assert 0.08 < dropped.float().mean() < 0.1
-    assert kept.float().mean() == pytest.approx(1.0, abs=2e-3)
+    assert (DropBlock(0.5).train()(ones)[..., 8:-8, 8:-8] == 0).float().mean() == pytest.approx(0.5, abs=0.02)
+    # At the rim it is less: no square lies around a centre outside.
+    assert 0.09 < dropped.float().mean() < 0.1
+    assert kept.float().mean() == pytest.approx(1.0, abs=4e-3)
     alone = dropped & ~torch.roll(dropped, 1, -1) & ~torch.roll(dropped, -1, -1)
     assert not alone[..., 2:-2].any()
 
@@ -137,9 +138,6 @@ def test_served_answers_are_bytes_or_shares(task: TaskSpec) -> None:
         (NetworkConfig(name="smp"), "eye_disease", "network=resunet"),
         (NetworkConfig(name="smp", architecture="Unett"), "vessels", "network.architecture=Unett"),
         (NetworkConfig(name="smp", encoder="resnet1"), "vessels", "encoder=resnet1"),
-        (NetworkConfig(name="wnet", dropout=0.1), "vessels", "network=wnet drops nothing"),
-        (NetworkConfig(name="resunet", dropout=0.1), "vessels", "network=resunet drops nothing"),
-        (NetworkConfig(name="smp", dropout=0.1), "vessels", "network=smp drops nothing"),
     ],
 )
 def test_impossible_networks_are_one_sentence(config: NetworkConfig, task: str, sentence: str) -> None:

@@ -62,7 +62,12 @@ def test_a_process_that_prepares_crops_changes_nothing(tiny_vessels: Path, tmp_p
 )
 def test_variants_of_a_segmentation_train(tiny_vessels: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     assert main(tiny_words(tiny_vessels, tmp_path, "trainer.epochs=1", *words)) == 0
-    assert load_card(tmp_path).metrics["dice"] >= 0
+    network, card = load_network(tmp_path)
+    assert card.metrics["dice"] >= 0
+    image = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        answer, mirrored = network(image), network(image.flip(-1)).flip(-1)
+    assert torch.allclose(answer, mirrored, atol=1e-5) is ("network.symmetry=4" in words)
 
 
 @pytest.mark.parametrize(

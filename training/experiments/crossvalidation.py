@@ -178,24 +178,26 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a run's configuration decides its weights, as JSON gives it back: no places and no speed.
 
     Args:
-        config: the fields of `TrainingConfig`. One that is missing has its default: the run is older than the option.
+        config: the fields of `TrainingConfig`; those that are left out of the result may be missing. An option that is
+            missing in its group has its default: the run is older than it.
     """
-    fields: dict[str, Any] = {}
-    for name, default in asdict(TrainingConfig()).items():
-        given = config.get(name, default)
-        fields[name] = default | given if isinstance(default, dict) else given
+    defaults = asdict(TrainingConfig())
+    fields = {name: value for name, value in config.items() if name not in _NOT_LEARNT_FROM}
+    for name, value in fields.items():
+        if isinstance(value, Mapping) and isinstance(defaults.get(name), dict):
+            fields[name] = {**defaults[name], **value}
     for group, name in _PLACES_AND_SPEED:
-        del fields[group][name]
-    return dict(json.loads(json.dumps({name: fields[name] for name in fields if name not in _NOT_LEARNT_FROM})))
+        fields[group] = {key: value for key, value in fields[group].items() if key != name}
+    return dict(json.loads(json.dumps(fields)))
 
 
 def _require_same(folder: Path, identity: dict[str, Any]) -> None:
     """Refuse to go on with a fold of other data or of another configuration; hours of training are not thrown away."""
     try:
-        found = json.loads((folder / _STARTED).read_text())
-    except ValueError:
+        found = recipe(json.loads((folder / _STARTED).read_text()))
+    except (ValueError, KeyError, AttributeError):
         found = {}
-    differing = sorted(name for name in identity if not isinstance(found, dict) or found.get(name) != identity[name])
+    differing = sorted(name for name in identity if found.get(name) != identity[name])
     if differing:
         raise ConfigError(
             f"{folder} was begun with other {', '.join(differing)}; give another out=, or remove that folder"

@@ -21,7 +21,6 @@ def _unet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
 
 def _wnet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     _require_segmentation(config, task)
-    _require_no_dropout(config)
     return WNet(task.outputs, config.widths)
 
 
@@ -29,13 +28,11 @@ def _resunet(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     depths = _depths(config, 1)
     if task.kind is Kind.CLASSIFICATION:
         return ResNetClassifier(task.outputs, config.widths, depths, config.stride, config.dropout)
-    _require_no_dropout(config)
     return ResUNet(task.outputs, config.widths, depths, config.stride)
 
 
 def _smp(config: NetworkConfig, task: TaskSpec) -> nn.Module:
     _require_segmentation(config, task)
-    _require_no_dropout(config)
     return build_smp(config, task)
 
 
@@ -52,11 +49,6 @@ def _depths(config: NetworkConfig, default: int) -> list[int]:
 def _require_segmentation(config: NetworkConfig, task: TaskSpec) -> None:
     if task.kind is Kind.CLASSIFICATION:
         raise ConfigError(f"network={config.name} segments; for a classification choose network=resunet")
-
-
-def _require_no_dropout(config: NetworkConfig) -> None:
-    if config.dropout:
-        raise ConfigError(f"network={config.name} drops nothing when it segments; leave network.dropout at 0")
 
 
 # An architecture is one line: name → constructor.

@@ -39,7 +39,8 @@ class DropBlock(nn.Module):
             return features
         # Drawn in full precision: bfloat16 knows few numbers close to 0.
         drawn = torch.rand_like(features, dtype=torch.float32)
-        centres = (drawn < self.share / self.side**2).to(features.dtype)
+        # Squares overlap, which the paper does not count: what stays has none of side² centres near it drawn.
+        centres = (drawn < 1 - (1 - self.share) ** (1 / self.side**2)).to(features.dtype)
         kept = 1 - nn.functional.max_pool2d(centres, self.side, 1, self.side // 2)
         return features * kept / kept.float().mean().clamp_min(1e-3).to(features.dtype)
 

@@ -115,15 +115,16 @@ class _Between(_Convolution):
 
     def __init__(self, layer: nn.Conv2d, order: int) -> None:
         super().__init__(layer, order)
-        self.seen_as = _seen_as(self.elements)
+        # Beside the weights on their device, and in no checkpoint: it follows from the order.
+        self.register_buffer("seen_as", torch.tensor(_seen_as(self.elements)), persistent=False)
 
     def kernels(self) -> torch.Tensor:
         outer, inner, height, width = self.weight.shape
         order = len(self.elements)
         first = self.weight.view(outer, inner // order, order, height, width)
         turned = [
-            transformed(element, first[:, :, seen]).flatten(1, 2)
-            for element, seen in zip(self.elements, self.seen_as, strict=True)
+            transformed(element, first.index_select(2, seen).flatten(1, 2))
+            for element, seen in zip(self.elements, self.get_buffer("seen_as"), strict=True)
         ]
         return torch.stack(turned, 1).flatten(0, 1)
 
@@ -147,34 +148,26 @@ class _Head(_Convolution):
 
 
 class _Normalisation(nn.Module):
-    """Batch normalisation with one scale and shift for each group; judged with one mean and variance for each, too."""
+    """Batch normalisation of each group as one: its channels are one feature, seen from several sides."""
 
     def __init__(self, layer: nn.BatchNorm2d, order: int) -> None:
         super().__init__()
         self.order = order
-        self.scale = nn.Parameter(layer.weight.detach()[::order].clone())
-        self.shift = nn.Parameter(layer.bias.detach()[::order].clone())
-        self.seen = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum, affine=False)
+        self.group = nn.BatchNorm3d(layer.num_features // order, layer.eps, layer.momentum)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return cast("torch.Tensor", self.plain()(features))
-        scale, shift = (values.repeat_interleave(self.order) for values in (self.scale, self.shift))
-        momentum, seen = self.seen.momentum or 0.0, (self.seen.running_mean, self.seen.running_var)
-        return nn.functional.batch_norm(features, *seen, scale, shift, True, momentum, self.seen.eps)
+        batch, channels, height, width = features.shape
+        groups = features.reshape(batch, channels // self.order, self.order, height, width)
+        normalised: torch.Tensor = self.group(groups)
+        return normalised.flatten(1, 2)
 
     def plain(self) -> nn.BatchNorm2d:
-        """The normalisation that this one stands for, in evaluation mode."""
-        layer = nn.BatchNorm2d(self.seen.num_features, self.seen.eps, self.seen.momentum).to(self.scale).eval()
-        seen = {"running_mean": self.seen.running_mean, "running_var": self.seen.running_var}
-        state = {name: self._of_group(values) for name, values in seen.items() if values is not None}
-        for name, values in (("weight", self.scale), ("bias", self.shift)):
-            state[name] = values.detach().repeat_interleave(self.order)
-        layer.load_state_dict(state, strict=False)  # without the count of steps
+        """The normalisation that this one stands for."""
+        layer = nn.BatchNorm2d(self.group.num_features * self.order, self.group.eps, self.group.momentum)
+        state = self.group.state_dict()
+        repeated = {name: each.repeat_interleave(self.order) for name, each in state.items() if each.ndim}
+        layer.load_state_dict(state | repeated)
         return layer
-
-    def _of_group(self, values: torch.Tensor) -> torch.Tensor:
-        return values.view(-1, self.order).mean(1).repeat_interleave(self.order)
 
 
 def _seen_as(elements: tuple[tuple[int, int], ...]) -> list[list[int]]:
